@@ -1,0 +1,141 @@
+public enum UserKind: Identified { public static let idPrefix = "user" }
+public typealias UserID = ID<UserKind>
+
+/// What an account may do. Each role may do all that the one before may.
+public enum Role: String, Codable, Sendable, CaseIterable, Comparable {
+    case customer, staff, admin
+
+    private var rank: Int {
+        switch self {
+        case .customer: 0
+        case .staff: 1
+        case .admin: 2
+        }
+    }
+
+    public static func < (left: Role, right: Role) -> Bool { left.rank < right.rank }
+}
+
+/// Who calls.
+public enum Caller: Hashable, Sendable {
+    case anonymous
+    case user(UserID, Role)
+    /// Another role of Souk itself.
+    case service(String)
+
+    public var userID: UserID? {
+        if case .user(let id, _) = self { id } else { nil }
+    }
+
+    public var isStaff: Bool {
+        switch self {
+        case .user(_, let role): role >= .staff
+        case .service: true
+        case .anonymous: false
+        }
+    }
+}
+
+/// What travels with every call, in one process and between processes.
+public struct CallContext: Sendable {
+    public var caller: Caller
+    /// After this moment nobody waits for the answer any more.
+    public var deadline: ContinuousClock.Instant
+    /// The caller's `Idempotency-Key`, without its quotes; at most 255 characters.
+    public var idempotencyKey: String?
+    /// The version that a conditional write expects (`If-Match`).
+    public var expectedVersion: Int64?
+    public var trace: TraceContext
+
+    public static let defaultTimeout: Duration = .seconds(30)
+
+    public init(
+        caller: Caller = .anonymous, timeout: Duration = defaultTimeout, idempotencyKey: String? = nil,
+        expectedVersion: Int64? = nil, trace: TraceContext = .root()
+    ) {
+        self.caller = caller
+        self.deadline = .now + timeout
+        self.idempotencyKey = idempotencyKey
+        self.expectedVersion = expectedVersion
+        self.trace = trace
+    }
+
+    /// A call that Souk makes for itself: a saga taken up again, an event delivered.
+    public static func service(_ name: String, timeout: Duration = defaultTimeout) -> CallContext {
+        CallContext(caller: .service(name), timeout: timeout)
+    }
+
+    /// The same call made on by `name`: the deadline and trace go on, the key and condition do not.
+    public func acting(as name: String) -> CallContext {
+        var context = self
+        context.caller = .service(name)
+        context.idempotencyKey = nil
+        context.expectedVersion = nil
+        return context
+    }
+
+    public func checkDeadline() throws(Problem) {
+        if ContinuousClock.now > deadline {
+            throw Problem(.deadlineExceeded, "the caller's deadline passed before the work was done", retryAfter: 1)
+        }
+    }
+}
+
+/// The W3C Trace Context of a call.
+public struct TraceContext: Hashable, Sendable {
+    public var traceHigh: UInt64
+    public var traceLow: UInt64
+    public var span: UInt64
+    public var isSampled: Bool
+
+    public init(traceHigh: UInt64, traceLow: UInt64, span: UInt64, isSampled: Bool) {
+        self.traceHigh = traceHigh
+        self.traceLow = traceLow
+        self.span = span
+        self.isSampled = isSampled
+    }
+
+    /// A new trace.
+    public static func root(isSampled: Bool = false) -> TraceContext {
+        TraceContext(
+            traceHigh: .random(in: 1...UInt64.max), traceLow: .random(in: 1...UInt64.max),
+            span: .random(in: 1...UInt64.max), isSampled: isSampled)
+    }
+
+    /// The same trace, a new span.
+    public func child() -> TraceContext {
+        var child = self
+        child.span = .random(in: 1...UInt64.max)
+        return child
+    }
+
+    /// Reads a `traceparent` header of version 00 (or a later one's first fields); nil if it is malformed.
+    public init?(traceparent: some StringProtocol) {
+        let parts = traceparent.split(separator: "-", omittingEmptySubsequences: false)
+        guard parts.count >= 4, parts[0].utf8.count == 2, parts[0] != "ff", UInt8(parts[0], radix: 16) != nil,
+            parts[0] != "00" || parts.count == 4, parts[1].utf8.count == 32, parts[2].utf8.count == 16,
+            parts[3].utf8.count == 2, parts[1...3].allSatisfy({ $0.utf8.allSatisfy(\.isLowerHex) }),
+            let high = UInt64(parts[1].prefix(16), radix: 16), let low = UInt64(parts[1].suffix(16), radix: 16),
+            let span = UInt64(parts[2], radix: 16), let flags = UInt8(parts[3], radix: 16), high | low != 0, span != 0
+        else { return nil }
+        self.init(traceHigh: high, traceLow: low, span: span, isSampled: flags & 1 == 1)
+    }
+
+    public var traceparent: String { "00-\(traceID)-\(Self.hex(span))-\(isSampled ? "01" : "00")" }
+    public var traceID: String { Self.hex(traceHigh) + Self.hex(traceLow) }
+    public var spanID: String { Self.hex(span) }
+
+    private static func hex(_ value: UInt64) -> String {
+        String(unsafeUninitializedCapacity: 16) { buffer in
+            for index in 0..<16 {
+                let digit = UInt8(truncatingIfNeeded: value >> UInt64(60 - index * 4)) & 15
+                buffer[index] = digit < 10 ? digit + UInt8(ascii: "0") : digit - 10 + UInt8(ascii: "a")
+            }
+            return 16
+        }
+    }
+}
+
+extension UInt8 {
+    fileprivate var isLowerHex: Bool { isDigit || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(self) }
+}
