@@ -1,0 +1,449 @@
+public import Kernel
+
+public enum ProductKind: Identified { public static let idPrefix = "prod" }
+public typealias ProductID = ID<ProductKind>
+public enum VariantKind: Identified { public static let idPrefix = "var" }
+public typealias VariantID = ID<VariantKind>
+
+/// The catalogue and its stock.
+public protocol ProductsService: Sendable {
+    /// Products that shoppers may see (active), or all for staff, by what is asked for.
+    func search(_ query: ProductQuery, _ context: CallContext) async throws -> ProductPage
+    /// - Throws: `notFound`.
+    func product(_ query: ProductByHandle, _ context: CallContext) async throws -> Product
+    func categories(_ input: Nothing, _ context: CallContext) async throws -> CategoryList
+    /// Creates or replaces a product with its variants; stock that the draft names is set as an adjustment.
+    func put(_ draft: PutProduct, _ context: CallContext) async throws -> Product
+    /// Creates or replaces many, each on its own: what is wrong with one does not stop the others. Putting the same
+    /// again changes nothing.
+    func importProducts(_ batch: ProductBatch, _ context: CallContext) async throws -> ImportResult
+    /// All products with everything, in order of handle: what an export writes.
+    func export(_ query: ExportQuery, _ context: CallContext) async throws -> ExportPage
+
+    func inventory(_ query: StockBySKU, _ context: CallContext) async throws -> StockLevel
+    func inventoryList(_ query: StockQuery, _ context: CallContext) async throws -> StockPage
+    func adjust(_ adjustment: StockAdjustment, _ context: CallContext) async throws -> StockLevel
+    /// The newest movements of a SKU, newest first.
+    func movements(_ query: StockBySKU, _ context: CallContext) async throws -> MovementList
+
+    /// What a cart or an order needs to know of its SKUs; unknown or unavailable ones are left out.
+    func quote(_ query: QuoteQuery, _ context: CallContext) async throws -> QuoteList
+    /// Holds every line for an order, or none. Asking again for the same order answers as the first time.
+    /// - Throws: `outOfStock`, with the lines that lack in `lines`.
+    func reserve(_ reservation: ReserveStock, _ context: CallContext) async throws -> Nothing
+    /// Gives back what is held for an order; nothing held is no error. A release that comes before its reservation
+    /// (a late message) makes that reservation refuse.
+    func release(_ order: StockOfOrder, _ context: CallContext) async throws -> Nothing
+    /// Turns what is held for an order into sold stock. Asking again changes nothing.
+    func commit(_ orders: StockOfOrders, _ context: CallContext) async throws -> Nothing
+    /// Takes sold pieces back into stock, once for each `reference`.
+    func restock(_ restock: Restock, _ context: CallContext) async throws -> Nothing
+}
+
+/// The endpoints of `ProductsService`.
+public enum ProductsAPI {
+    public static let search = Endpoint<ProductQuery, ProductPage>(
+        "products.search", .get, "/api/products", summary: "Search the catalogue", cacheable: true)
+    public static let product = Endpoint<ProductByHandle, Product>(
+        "products.get", .get, "/api/products/{handle}", summary: "One product with its variants", cacheable: true,
+        problems: [.notFound])
+    public static let categories = Endpoint<Nothing, CategoryList>(
+        "categories.list", .get, "/api/categories", summary: "The tree of categories", cacheable: true)
+    public static let put = Endpoint<PutProduct, Product>(
+        "products.put", .put, "/api/products/{handle}", summary: "Create or replace a product", access: .staff,
+        priority: .reports, conditional: true, problems: [.skuTaken, .versionMismatch, .versionRequired])
+    public static let importProducts = Endpoint<ProductBatch, ImportResult>(
+        "products.import", .post, "/api/products/imports", summary: "Create or replace up to 500 products",
+        access: .staff, priority: .reports)
+    public static let export = Endpoint<ExportQuery, ExportPage>(
+        "products.export", .get, "/api/products/exports", summary: "All products with everything", access: .staff,
+        priority: .reports)
+    public static let inventory = Endpoint<StockBySKU, StockLevel>(
+        "inventory.get", .get, "/api/inventory/{sku}", summary: "The stock of a SKU", problems: [.notFound])
+    public static let inventoryList = Endpoint<StockQuery, StockPage>(
+        "inventory.list", .get, "/api/inventory", summary: "The stock of all SKUs", access: .staff, priority: .reports)
+    public static let adjust = Endpoint<StockAdjustment, StockLevel>(
+        "inventory.adjust", .post, "/api/inventory/{sku}/adjustments", summary: "Adjust stock, with a reason",
+        access: .staff, priority: .reports, success: 201, idempotency: .keyAccepted,
+        problems: [.notFound, .stockBelowZero, .keyReused])
+    public static let movements = Endpoint<StockBySKU, MovementList>(
+        "inventory.movements", .get, "/api/inventory/{sku}/movements", summary: "The newest stock movements",
+        access: .staff, priority: .reports, problems: [.notFound])
+
+    public static let quote = Endpoint<QuoteQuery, QuoteList>(
+        "products.quote", .post, "/internal/quotes", summary: "Prices for an order", access: .service, priority: .cart)
+    public static let reserve = Endpoint<ReserveStock, Nothing>(
+        "stock.reserve", .post, "/internal/reservations", summary: "Hold stock for an order", access: .service,
+        priority: .checkout, success: 204, problems: [.outOfStock])
+    public static let release = Endpoint<StockOfOrder, Nothing>(
+        "stock.release", .post, "/internal/reservations/release", summary: "Give back held stock", access: .service,
+        priority: .checkout, success: 204)
+    public static let commit = Endpoint<StockOfOrders, Nothing>(
+        "stock.commit", .post, "/internal/reservations/commit", summary: "Turn held stock into sold", access: .service,
+        priority: .checkout, success: 204)
+    public static let restock = Endpoint<Restock, Nothing>(
+        "stock.restock", .post, "/internal/restocks", summary: "Take sold pieces back", access: .service,
+        priority: .checkout, success: 204)
+}
+
+extension ProblemType {
+    public static let outOfStock = ProblemType("out-of-stock", 409, "Some of it is no longer in stock")
+    public static let skuTaken = ProblemType("sku-taken", 409, "Another product has that SKU")
+    public static let stockBelowZero = ProblemType("stock-below-zero", 409, "Stock cannot go below zero")
+}
+
+/// The tags of kept answers: what is stale when something is written.
+public enum Tags {
+    /// Any list of products, the categories, the home page.
+    public static let catalogue = "catalogue"
+    public static func product(_ handle: String) -> String { "product:" + handle }
+}
+
+public enum ProductStatus: String, Codable, Sendable, CaseIterable {
+    case draft, active, archived
+}
+
+/// `GET /api/products`.
+public struct ProductQuery: Shaped {
+    public var q: String?
+    /// The category's handle; its subcategories count too.
+    public var category: String?
+    public var vendor: String?
+    /// Minor units, inclusive.
+    public var price_min: Int64?
+    public var price_max: Int64?
+    public var available: Bool?
+    public var on_sale: Bool?
+    public var sort: ProductSort?
+    public var limit: Int?
+    public var after: String?
+    /// Staff only: others see active products whatever they ask for.
+    public var status: ProductStatus?
+
+    public static let defaultLimit = 24
+    public static let limits = 1...200
+
+    public init(
+        q: String? = nil, category: String? = nil, vendor: String? = nil, price_min: Int64? = nil,
+        price_max: Int64? = nil, available: Bool? = nil, on_sale: Bool? = nil, sort: ProductSort? = nil,
+        limit: Int? = nil, after: String? = nil, status: ProductStatus? = nil
+    ) {
+        self.q = q
+        self.category = category
+        self.vendor = vendor
+        self.price_min = price_min
+        self.price_max = price_max
+        self.available = available
+        self.on_sale = on_sale
+        self.sort = sort
+        self.limit = limit
+        self.after = after
+        self.status = status
+    }
+
+    public static let schema = Schema.object(
+        "ProductQuery",
+        [
+            .optional("q", .text(0...200), "Words, the last one as a prefix"),
+            .optional("category", .text(1...200), "A category's handle"),
+            .optional("vendor", .text(1...200)),
+            .optional("price_min", .integer(0...Money.limit), "Minor units"),
+            .optional("price_max", .integer(0...Money.limit), "Minor units"),
+            .optional("available", .boolean),
+            .optional("on_sale", .boolean, "Only products with a compare-at price"),
+            .optional("sort", .choice(ProductSort.allCases.map(\.rawValue))),
+            .optional("limit", .integer(1...200), "24 if not given"),
+            .optional("after", .token(1...500, example: "eyJhIjoxfQ"), "The cursor `next` of the page before"),
+            .optional("status", .choice(ProductStatus.allCases.map(\.rawValue)), "Staff only"),
+        ])
+}
+
+public enum ProductSort: String, Codable, Sendable, CaseIterable {
+    /// Best match first; without words, newest first.
+    case relevance
+    case newest
+    case price_ascending
+    case price_descending
+    case title
+}
+
+public struct ProductByHandle: Shaped {
+    public var handle: String
+    public init(handle: String) { self.handle = handle }
+    public static let schema = Schema.object("ProductByHandle", [.required("handle", .text(1...200))])
+}
+
+public struct ProductPage: Shaped {
+    public var items: [ProductSummary]
+    public var next: String?
+    /// How many match in all; beyond 10,000 a lower bound is enough.
+    public var total: Int
+    public var facets: Facets
+
+    public init(items: [ProductSummary], next: String?, total: Int, facets: Facets) {
+        self.items = items
+        self.next = next
+        self.total = total
+        self.facets = facets
+    }
+
+    /// `next` is written even when it is null.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(items, forKey: .items)
+        try container.encode(next, forKey: .next)
+        try container.encode(total, forKey: .total)
+        try container.encode(facets, forKey: .facets)
+    }
+
+    public static let schema = Schema.object(
+        "ProductPage",
+        [
+            .required("items", .array(ProductSummary.schema, 0...200)),
+            .required("next", .nullable(.text(1...500))),
+            .required("total", .integer(0...Int64.max)),
+            .required("facets", Facets.schema),
+        ])
+}
+
+/// How many of the matches there are of each, were that filter alone changed.
+public struct Facets: Shaped {
+    public struct Count: Shaped {
+        public var value: String
+        public var title: String
+        public var count: Int
+
+        public init(value: String, title: String, count: Int) {
+            self.value = value
+            self.title = title
+            self.count = count
+        }
+
+        public static let schema = Schema.object(
+            "FacetCount",
+            [
+                .required("value", .text(0...200)), .required("title", .text(0...200)),
+                .required("count", .integer(0...Int64.max)),
+            ])
+    }
+
+    public var category: [Count]
+    public var vendor: [Count]
+    /// Ranges as `1000-2499` in minor units, `10000-` without an upper end.
+    public var price: [Count]
+    public var available: [Count]
+
+    public init(category: [Count], vendor: [Count], price: [Count], available: [Count]) {
+        self.category = category
+        self.vendor = vendor
+        self.price = price
+        self.available = available
+    }
+
+    public static let schema = Schema.object(
+        "Facets",
+        ["category", "vendor", "price", "available"].map { .required($0, .array(Count.schema, 0...200)) })
+}
+
+/// A product in a list.
+public struct ProductSummary: Shaped {
+    public var id: ProductID
+    public var handle: String
+    public var title: String
+    public var vendor: String?
+    public var category: String?
+    /// The lowest price of its variants.
+    public var price: Money
+    public var price_max: Money
+    public var compare_at_price: Money?
+    public var available: Int64
+    public var image: ProductImage?
+    public var variants: Int
+    public var status: ProductStatus
+
+    public init(
+        id: ProductID, handle: String, title: String, vendor: String?, category: String?, price: Money,
+        price_max: Money, compare_at_price: Money?, available: Int64, image: ProductImage?, variants: Int,
+        status: ProductStatus
+    ) {
+        self.id = id
+        self.handle = handle
+        self.title = title
+        self.vendor = vendor
+        self.category = category
+        self.price = price
+        self.price_max = price_max
+        self.compare_at_price = compare_at_price
+        self.available = available
+        self.image = image
+        self.variants = variants
+        self.status = status
+    }
+
+    public static let schema = Schema.object(
+        "ProductSummary",
+        [
+            .required("id", ProductID.schema), .required("handle", .text(1...200)), .required("title", .text(1...500)),
+            .optional("vendor", .text(1...200)), .optional("category", .text(1...200)),
+            .required("price", Money.schema), .required("price_max", Money.schema),
+            .optional("compare_at_price", Money.schema), .required("available", .integer(0...Int64.max)),
+            .optional("image", ProductImage.schema), .required("variants", .integer(0...Int64.max)),
+            .required("status", .choice(ProductStatus.allCases.map(\.rawValue))),
+        ])
+}
+
+public struct ProductImage: Shaped, Hashable {
+    /// An absolute http(s) URL, or a path below `/images/`.
+    public var src: String
+    public var alt: String?
+
+    public init(src: String, alt: String?) {
+        self.src = src
+        self.alt = alt
+    }
+
+    public static let schema = Schema.object(
+        "ProductImage", [.required("src", .text(1...2_000)), .optional("alt", .text(0...1_000))])
+}
+
+public struct Product: Shaped {
+    public var id: ProductID
+    public var handle: String
+    public var title: String
+    /// HTML as the merchant wrote it; shown only after sanitising.
+    public var description: String
+    public var vendor: String?
+    /// The category's handle and title.
+    public var category: CategoryReference?
+    public var tags: [String]
+    public var status: ProductStatus
+    public var images: [ProductImage]
+    /// The names of the options, in order: `Size`, `Colour`. Empty for a product with one variant.
+    public var options: [String]
+    public var variants: [Variant]
+    public var version: Int64
+    public var created_at: Timestamp
+    public var updated_at: Timestamp
+
+    public init(
+        id: ProductID, handle: String, title: String, description: String, vendor: String?,
+        category: CategoryReference?, tags: [String], status: ProductStatus, images: [ProductImage], options: [String],
+        variants: [Variant], version: Int64, created_at: Timestamp, updated_at: Timestamp
+    ) {
+        self.id = id
+        self.handle = handle
+        self.title = title
+        self.description = description
+        self.vendor = vendor
+        self.category = category
+        self.tags = tags
+        self.status = status
+        self.images = images
+        self.options = options
+        self.variants = variants
+        self.version = version
+        self.created_at = created_at
+        self.updated_at = updated_at
+    }
+
+    public static let schema = Schema.object(
+        "Product",
+        [
+            .required("id", ProductID.schema), .required("handle", .text(1...200)), .required("title", .text(1...500)),
+            .required("description", .text(0...100_000)), .optional("vendor", .text(1...200)),
+            .optional("category", CategoryReference.schema), .required("tags", .array(.text(1...200), 0...250)),
+            .required("status", .choice(ProductStatus.allCases.map(\.rawValue))),
+            .required("images", .array(ProductImage.schema, 0...250)),
+            .required("options", .array(.text(1...100), 0...3)),
+            .required("variants", .array(Variant.schema, 0...2_000)), .required("version", .integer(1...Int64.max)),
+            .required("created_at", .time), .required("updated_at", .time),
+        ])
+}
+
+public struct Variant: Shaped {
+    public var id: VariantID
+    public var sku: String
+    /// `M / Blue`; the product's title where it has no options.
+    public var title: String
+    /// One value for each of the product's options.
+    public var options: [String]
+    public var price: Money
+    public var compare_at_price: Money?
+    /// Pieces that can be sold: on hand less reserved.
+    public var available: Int64
+    public var weight_grams: Int64?
+    public var barcode: String?
+    public var image: String?
+
+    public init(
+        id: VariantID, sku: String, title: String, options: [String], price: Money, compare_at_price: Money?,
+        available: Int64, weight_grams: Int64?, barcode: String?, image: String?
+    ) {
+        self.id = id
+        self.sku = sku
+        self.title = title
+        self.options = options
+        self.price = price
+        self.compare_at_price = compare_at_price
+        self.available = available
+        self.weight_grams = weight_grams
+        self.barcode = barcode
+        self.image = image
+    }
+
+    public static let schema = Schema.object(
+        "Variant",
+        [
+            .required("id", VariantID.schema), .required("sku", .sku), .required("title", .text(1...500)),
+            .required("options", .array(.text(1...255), 0...3)), .required("price", Money.schema),
+            .optional("compare_at_price", Money.schema), .required("available", .integer(0...Int64.max)),
+            .optional("weight_grams", .integer(0...Int64.max)), .optional("barcode", .text(1...100)),
+            .optional("image", .text(1...2_000)),
+        ])
+}
+
+public struct CategoryReference: Shaped, Hashable {
+    public var handle: String
+    public var title: String
+
+    public init(handle: String, title: String) {
+        self.handle = handle
+        self.title = title
+    }
+
+    public static let schema = Schema.object(
+        "CategoryReference", [.required("handle", .text(1...200)), .required("title", .text(1...500))])
+}
+
+/// The categories, parents before their children.
+public struct CategoryList: Shaped {
+    public struct Entry: Shaped {
+        public var handle: String
+        public var title: String
+        public var parent: String?
+        /// Active products in it and below.
+        public var products: Int
+        public var image: ProductImage?
+
+        public init(handle: String, title: String, parent: String?, products: Int, image: ProductImage?) {
+            self.handle = handle
+            self.title = title
+            self.parent = parent
+            self.products = products
+            self.image = image
+        }
+
+        public static let schema = Schema.object(
+            "Category",
+            [
+                .required("handle", .text(1...200)), .required("title", .text(1...500)),
+                .optional("parent", .text(1...200)), .required("products", .integer(0...Int64.max)),
+                .optional("image", ProductImage.schema),
+            ])
+    }
+    public var items: [Entry]
+
+    public init(items: [Entry]) { self.items = items }
+
+    public static let schema = Schema.object("CategoryList", [.required("items", .array(Entry.schema, 0...10_000))])
+}
