@@ -1,0 +1,2 @@
+-- The same GET again and again: wrk's own request, with the report.
+require "report"

@@ -1,0 +1,49 @@
+# The front door. `make` alone says what there is.
+.DEFAULT_GOAL := help
+.PHONY: help run test bench lint format build clean
+SHELL := /usr/bin/env bash
+PYTHON := .venv/bin/python
+
+# One configuration for everything: what is tested and measured is what is served, and a clean machine builds once.
+SWIFT := swift
+CONFIGURATION := -c release
+
+help: ## this list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
+
+run: ## build, fill an empty shop with 10,000 demo products, serve it: http://127.0.0.1:8080
+	@scripts/setup run
+	@$(SWIFT) build $(CONFIGURATION) --product souk
+	@scripts/run
+
+test: ## everything: unit, property and contract tests, then a real browser, crashes and the real orders
+	@scripts/setup test
+	@$(SWIFT) build $(CONFIGURATION) --product souk
+	@$(SWIFT) build $(CONFIGURATION) --build-tests
+	@$(SWIFT) test $(CONFIGURATION) --skip-build
+	@$(PYTHON) -m pytest Tests/EndToEnd
+
+bench: ## measure this machine and write docs/benchmarks.md
+	@scripts/setup bench
+	@$(SWIFT) build $(CONFIGURATION) --product souk
+	@$(PYTHON) Benchmarks/run.py
+
+lint: ## check the style of Swift, shell and Python
+	@scripts/setup lint
+	@$(SWIFT) format lint --strict --parallel --recursive Package.swift Sources Tests
+	@.venv/bin/shellcheck scripts/setup scripts/run .ci/run
+	@.venv/bin/ruff check --quiet .
+	@.venv/bin/ruff format --quiet --check .
+	@echo "lint: clean"
+
+format: ## rewrite Swift and Python in that style
+	@scripts/setup lint
+	@$(SWIFT) format --in-place --parallel --recursive Package.swift Sources Tests
+	@.venv/bin/ruff format --quiet .
+
+build: ## build the souk binary: .build/release/souk
+	@scripts/setup run
+	@$(SWIFT) build $(CONFIGURATION) --product souk
+
+clean: ## remove what was built and downloaded; var/, the shop's data, stays
+	@rm -rf .build .venv
