@@ -1,0 +1,76 @@
+/// What a closure given to `write` or `read` works with. Synchronous, and good only inside that closure.
+///
+/// Placeholders are `$1`, `$2`… in both dialects; the same one may be used twice. Text given as SQL is prepared once and
+/// kept, so write it as a literal and bind what varies.
+public final class Transaction {
+    public let dialect: Dialect
+    let session: any Session
+
+    init(_ session: any Session) {
+        self.session = session
+        self.dialect = session.dialect
+    }
+
+    /// Runs one statement and gives the number of rows it inserted, updated or deleted.
+    @discardableResult
+    public func execute(_ sql: String, _ arguments: any ValueConvertible...) throws -> Int {
+        try session.execute(sql, arguments.map { $0.value })
+    }
+
+    @discardableResult
+    public func execute(_ sql: String, _ arguments: [Value]) throws -> Int {
+        try session.execute(sql, arguments)
+    }
+
+    /// All rows, in memory. For many, use `forEach`.
+    public func rows(_ sql: String, _ arguments: any ValueConvertible...) throws -> [Row] {
+        try session.rows(sql, arguments.map { $0.value })
+    }
+
+    public func rows(_ sql: String, _ arguments: [Value]) throws -> [Row] {
+        try session.rows(sql, arguments)
+    }
+
+    /// The first row, or nil if there is none.
+    public func row(_ sql: String, _ arguments: any ValueConvertible...) throws -> Row? {
+        try session.row(sql, arguments.map { $0.value })
+    }
+
+    public func row(_ sql: String, _ arguments: [Value]) throws -> Row? {
+        try session.row(sql, arguments)
+    }
+
+    /// Row by row, in constant memory. The body may run further statements.
+    public func forEach(_ sql: String, _ arguments: [Value] = [], _ body: (Row) throws -> Void) throws {
+        try session.forEach(sql, arguments, body)
+    }
+}
+
+/// One connection, owned by one thread: what an engine brings.
+protocol Session: AnyObject {
+    var dialect: Dialect { get }
+
+    func execute(_ sql: String, _ arguments: [Value]) throws -> Int
+    func rows(_ sql: String, _ arguments: [Value]) throws -> [Row]
+    func row(_ sql: String, _ arguments: [Value]) throws -> Row?
+    func forEach(_ sql: String, _ arguments: [Value], _ body: (Row) throws -> Void) throws
+    /// Several statements, without parameters.
+    func executeScript(_ sql: String) throws
+
+    /// Takes the write lock at once.
+    func begin() throws
+    func commit() throws
+    /// Harmless where no transaction is open.
+    func rollback()
+    func savepoint() throws
+    func releaseSavepoint() throws
+    func rollBackToSavepoint() throws
+
+    /// Refuses to write while the work runs.
+    func withoutWriting(_ work: () throws -> Void) throws
+
+    /// Whether the transaction is still there. An engine may end it by itself: a full disk, an I/O error.
+    var isInTransaction: Bool { get }
+    /// Set by every statement that changed something; cleared by whoever wants to know.
+    var hasWritten: Bool { get set }
+}

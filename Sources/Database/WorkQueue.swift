@@ -1,0 +1,206 @@
+import Dispatch
+import Synchronization
+
+/// One closure on its way through a database thread.
+///
+/// Unchecked: a job has one owner at a time, first the task that makes it, then the one thread that takes it from the
+/// queue, whose lock orders the two. Only the flag is shared, and it is atomic.
+class Job: @unchecked Sendable {
+    private let cancelled = Atomic<Bool>(false)
+    /// Runs outside the group's transaction, between two of them.
+    let isAlone: Bool
+    /// Must not write, though it runs on the writer: a database in memory has but one connection.
+    let isRead: Bool
+
+    init(isAlone: Bool, isRead: Bool) {
+        self.isAlone = isAlone
+        self.isRead = isRead
+    }
+
+    var isCancelled: Bool { cancelled.load(ordering: .relaxed) }
+    func cancel() { cancelled.store(true, ordering: .relaxed) }
+
+    /// Runs the closure and keeps its result; throws what it threw.
+    func run(_ transaction: Transaction) throws {}
+    func fail(_ error: any Error) {}
+    /// Hands the result to the waiting task. Once, and last.
+    func resume() {}
+}
+
+final class ClosureJob<T: Sendable>: Job, @unchecked Sendable {
+    private let work: @Sendable (Transaction) throws -> T
+    private var outcome: Result<T, any Error>?
+    private var continuation: CheckedContinuation<T, any Error>?
+
+    init(isAlone: Bool, isRead: Bool, _ work: @escaping @Sendable (Transaction) throws -> T) {
+        self.work = work
+        super.init(isAlone: isAlone, isRead: isRead)
+    }
+
+    override func run(_ transaction: Transaction) throws {
+        do {
+            outcome = .success(try work(transaction))
+        } catch {
+            outcome = .failure(error)
+            throw error
+        }
+    }
+
+    override func fail(_ error: any Error) { outcome = .failure(error) }
+
+    override func resume() {
+        guard let outcome, let waiting = continuation else { return }
+        continuation = nil
+        waiting.resume(with: outcome)
+    }
+
+    /// Waits for its turn and gives the result.
+    func result(from queue: WorkQueue) async throws -> T {
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                self.continuation = continuation
+                if let refusal = queue.add(self) {
+                    fail(refusal)
+                    resume()
+                }
+            }
+        } onCancel: {
+            cancel()
+        }
+    }
+}
+
+/// The bounded queue between tasks and the threads of one database.
+final class WorkQueue: Sendable {
+    private struct State {
+        var jobs: [Job] = []
+        var threads = 0
+        var asleep = 0
+        var isClosed = false
+        var closers: [CheckedContinuation<Void, Never>] = []
+    }
+    private let state: Mutex<State>
+    private let wake = DispatchSemaphore(value: 0)
+    private let database: String
+    private let thread: String
+    private let limit: Int
+    private let maxThreads: Int
+    /// What a thread does: it takes jobs until there are no more. It may return earlier, and is called again for new jobs.
+    private let body: @Sendable (WorkQueue) -> Void
+
+    init(
+        database: String, thread: String, limit: Int, maxThreads: Int,
+        body: @escaping @Sendable (WorkQueue) -> Void
+    ) {
+        self.database = database
+        self.thread = thread
+        self.limit = limit
+        self.maxThreads = maxThreads
+        self.body = body
+        var state = State()
+        state.jobs.reserveCapacity(64)
+        self.state = Mutex(state)
+    }
+
+    var isClosed: Bool { state.withLock { $0.isClosed } }
+    var depth: Int { state.withLock { $0.jobs.count } }
+
+    /// Nil, or why the job was not taken in.
+    func add(_ job: Job) -> DatabaseError? {
+        enum Next { case nothing, wake, start, refuse(DatabaseError) }
+        let next: Next = state.withLock { state in
+            if state.isClosed { return .refuse(.closed(database: database)) }
+            if state.jobs.count >= limit { return .refuse(.overloaded(database: database, limit: limit)) }
+            state.jobs.append(job)
+            if state.asleep > 0 {
+                state.asleep -= 1
+                return .wake
+            }
+            if state.threads < maxThreads {
+                state.threads += 1
+                return .start
+            }
+            return .nothing
+        }
+        switch next {
+        case .nothing: return nil
+        case .wake: wake.signal()
+        case .start:
+            startThread(named: thread) { [self] in
+                repeat { body(self) } while !leave()
+            }
+        case .refuse(let error): return error
+        }
+        return nil
+    }
+
+    /// Called by a thread: waits for jobs and takes at most `count`, the oldest first. Empty when the queue was closed and
+    /// all is done: the thread ends.
+    func take(_ count: Int) -> [Job] {
+        while true {
+            let taken: [Job]? = state.withLock { state in
+                if state.jobs.isEmpty {
+                    if state.isClosed { return [] }
+                    state.asleep += 1
+                    return nil
+                }
+                if state.jobs.count <= count {
+                    let all = state.jobs
+                    state.jobs = []
+                    state.jobs.reserveCapacity(all.count)
+                    return all
+                }
+                let first = Array(state.jobs[..<count])
+                state.jobs.removeFirst(count)
+                return first
+            }
+            if let taken { return taken }
+            wake.wait()
+        }
+    }
+
+    /// All that wait, without waiting for more.
+    func takeAll() -> [Job] {
+        state.withLock { state in
+            defer { state.jobs = [] }
+            return state.jobs
+        }
+    }
+
+    /// Refuses new jobs; returns when the waiting ones are done and the threads have ended.
+    func close() async {
+        await withCheckedContinuation { continuation in
+            if shut(continuation) { continuation.resume() }
+        }
+    }
+
+    /// The same without waiting for it.
+    func abandon() { _ = shut(nil) }
+
+    /// Whether no thread is left to wait for.
+    private func shut(_ continuation: CheckedContinuation<Void, Never>?) -> Bool {
+        let (asleep, isOver) = state.withLock { state in
+            state.isClosed = true
+            let isOver = state.threads == 0
+            if !isOver, let continuation { state.closers.append(continuation) }
+            defer { state.asleep = 0 }
+            return (state.asleep, isOver)
+        }
+        for _ in 0..<asleep { wake.signal() }
+        return isOver
+    }
+
+    /// Whether the thread may end: there is nothing to do for it.
+    private func leave() -> Bool {
+        let closers: [CheckedContinuation<Void, Never>]? = state.withLock { state in
+            guard state.jobs.isEmpty else { return nil }
+            state.threads -= 1
+            guard state.threads == 0 else { return [] }
+            defer { state.closers = [] }
+            return state.closers
+        }
+        guard let closers else { return false }
+        for closer in closers { closer.resume() }
+        return true
+    }
+}
