@@ -20,7 +20,7 @@ test: ## everything: unit, property and contract tests, then a real browser, cra
 	@scripts/setup test
 	@$(SWIFT) build $(CONFIGURATION) --product souk
 	@$(SWIFT) build $(CONFIGURATION) --build-tests
-	@$(SWIFT) test $(CONFIGURATION) --skip-build
+	@$(SWIFT) test $(CONFIGURATION) --skip-build --disable-xctest
 	@$(PYTHON) -m pytest Tests/EndToEnd
 
 bench: ## measure this machine and write docs/benchmarks.md

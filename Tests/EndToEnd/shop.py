@@ -23,7 +23,8 @@ ARTIFACTS = ROOT / ".build/end-to-end"
 STAFF = {"email": "staff@souk.example", "password": "a long password for staff"}
 
 # Every test comes from the same address; what limits one client is tested where it is set low.
-GENEROUS = {"SOUK_STAFF_EMAIL": STAFF["email"], "SOUK_STAFF_PASSWORD": STAFF["password"]}
+GENEROUS = {"SOUK_CLIENT_RATE": "1000000", "SOUK_CLIENT_BURST": "1000000"}
+FIRST_STAFF = {"SOUK_STAFF_EMAIL": STAFF["email"], "SOUK_STAFF_PASSWORD": STAFF["password"]}
 
 ADDRESS = {"name": "Ada L.", "line1": "1 High St", "city": "Leeds", "postal_code": "LS1 1AA", "country": "GB"}
 
@@ -68,7 +69,7 @@ class Shop:
         self.folder, self.data = folder, folder / "data"
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.arguments, self.settings = list(arguments), {**GENEROUS, **settings}
+        self.arguments, self.settings = list(arguments), {**GENEROUS, **FIRST_STAFF, **settings}
         self.log_path = folder / "serve.log"
         self.process: subprocess.Popen | None = None
         self.http = httpx.Client(base_url=self.url, timeout=30)

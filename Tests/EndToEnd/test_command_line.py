@@ -68,7 +68,7 @@ def test_json_parses(command, tmp_path):
 
 def test_secrets_are_not_printed():
     result = souk(
-        "config", SOUK_STAFF_PASSWORD="a secret of the house", SOUK_TOKEN_SECRET="another secret of the house"
+        "config", SOUK_STAFF_PASSWORD="a secret of the house", SOUK_WEBHOOK_SECRET="another secret of the house"
     )
     assert "secret of the house" not in result.stdout + result.stderr
 
