@@ -16,6 +16,7 @@ public protocol Database: Sendable {
     ///
     /// Closures that wait at the same moment share one commit, each isolated from the others' failures. A task that is
     /// cancelled before its closure was started gets `CancellationError`; one whose closure ran gets its result.
+    @discardableResult
     func write<T: Sendable>(_ work: @escaping @Sendable (Transaction) throws -> T) async throws -> T
 
     /// Runs the closure on a snapshot: it sees every write that was acknowledged before, and none that comes later.

@@ -57,7 +57,6 @@ extension SQLiteConnection {
             PRAGMA foreign_keys = ON;
             PRAGMA temp_store = MEMORY;
             PRAGMA cache_size = -\((role == .writer ? options.writerCache : options.readerCache) / 1024);
-            PRAGMA mmap_size = \(role == .writer ? 0 : options.readerMap);
             """)
         switch role {
         case .writer:

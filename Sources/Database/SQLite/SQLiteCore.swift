@@ -1,13 +1,5 @@
 import Kernel
 
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#else
-import Darwin
-#endif
-
 /// The queues of one database. Its threads hold the queues and not this, so that a database that was let go without
 /// `close` still ends its threads.
 final class SQLiteCore: Sendable {
@@ -172,28 +164,5 @@ final class SQLiteCore: Sendable {
     private static func label(_ path: String) -> String {
         let file = path.split(separator: "/").last.map(String.init) ?? path
         return file.split(separator: ".").first.map(String.init) ?? file
-    }
-}
-
-/// A copy while the database works on.
-enum SQLiteBackup {
-    static func copy(_ source: SQLiteConnection, to path: String) throws {
-        guard access(path, F_OK) != 0 else { throw DatabaseError.alreadyExists(path: path) }
-        // Under another name until it is whole, so that what bears the name is always a good copy.
-        let partial = path + ".partial"
-        unlink(partial)
-        do {
-            let target = try SQLiteConnection(path: partial, role: .copy, options: SQLiteDatabase.Options())
-            defer { target.close() }
-            try source.copy(to: target)
-        } catch {
-            unlink(partial)
-            throw DatabaseError.backupFailed(path: path, reason: "\(error)")
-        }
-        guard rename(partial, path) == 0 else {
-            let reason = String(cString: strerror(errno))
-            unlink(partial)
-            throw DatabaseError.backupFailed(path: path, reason: reason)
-        }
     }
 }

@@ -24,8 +24,6 @@ public struct SQLiteDatabase: Database {
         /// Bytes of pages kept by the writer, and by each reader. Memory is for six databases in one process.
         public var writerCache = 4 << 20
         public var readerCache = 2 << 20
-        /// Bytes of the file that each reader maps instead of reading.
-        public var readerMap = 0
         /// Pages (of 4 KiB) in the log from which on a commit also moves them into the file.
         public var checkpointPages = 1_000
         /// An upper bound on the file's size in pages; nil for none.
@@ -62,6 +60,7 @@ public struct SQLiteDatabase: Database {
         return SQLiteDatabase(core)
     }
 
+    @discardableResult
     public func write<T: Sendable>(_ work: @escaping @Sendable (Transaction) throws -> T) async throws -> T {
         try await core.write(alone: false, work)
     }
