@@ -33,7 +33,7 @@ def new_shop(tmp_path) -> Iterator[Callable[..., Shop]]:
 
     yield make
     for shop in made:
-        shop.kill()
+        shop.close()
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +43,7 @@ def shop(tmp_path_factory) -> Iterator[Shop]:
     shop = Shop(folder).fill(products=300, catalogue=write_catalogue(folder / "tests.csv", [*AMPLE, HOSTILE])).start()
     yield shop
     shop.stop()
+    shop.close()
     shop.audit()
 
 

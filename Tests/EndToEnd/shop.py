@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import time
 import uuid
@@ -25,6 +26,9 @@ STAFF = {"email": "staff@souk.example", "password": "a long password for staff"}
 # Every test comes from the same address; what limits one client is tested where it is set low.
 GENEROUS = {"SOUK_CLIENT_RATE": "1000000", "SOUK_CLIENT_BURST": "1000000"}
 FIRST_STAFF = {"SOUK_STAFF_EMAIL": STAFF["email"], "SOUK_STAFF_PASSWORD": STAFF["password"]}
+
+# Reading the certificates takes longer than a request, and nobody here speaks TLS.
+TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 ADDRESS = {"name": "Ada L.", "line1": "1 High St", "city": "Leeds", "postal_code": "LS1 1AA", "country": "GB"}
 
@@ -72,7 +76,8 @@ class Shop:
         self.arguments, self.settings = list(arguments), {**GENEROUS, **FIRST_STAFF, **settings}
         self.log_path = folder / "serve.log"
         self.process: subprocess.Popen | None = None
-        self.http = httpx.Client(base_url=self.url, timeout=30)
+        self.clients: list[httpx.Client] = []
+        self.http = self.client()
 
     # -- its life
 
@@ -113,6 +118,11 @@ class Shop:
         self.process = None
         assert code == 0, f"serve stopped with {code}:\n{self.log()}"
 
+    def close(self) -> None:
+        self.kill()
+        for client in self.clients:
+            client.close()
+
     def kill(self) -> None:
         if self.process is not None:
             self.process.kill()
@@ -127,11 +137,16 @@ class Shop:
 
     # -- its HTTP interface
 
+    def client(self, **headers: str) -> httpx.Client:
+        """A visitor of its own, with its own connections and cookies."""
+        client = httpx.Client(base_url=self.url, timeout=30, headers=headers, verify=TLS, trust_env=False)
+        self.clients.append(client)
+        return client
+
     def log_in(self, email: str, password: str) -> httpx.Client:
         answer = self.http.post("/api/sessions", json={"email": email, "password": password})
         assert answer.status_code == 201, answer.text
-        token = answer.json()["access_token"]
-        return httpx.Client(base_url=self.url, timeout=30, headers={"Authorization": f"Bearer {token}"})
+        return self.client(Authorization=f"Bearer {answer.json()['access_token']}")
 
     def staff(self) -> httpx.Client:
         return self.log_in(**STAFF)

@@ -147,9 +147,9 @@ class TestIdempotency:
             if answer.status_code != 201:
                 problem(answer, 409, "idempotency-key-in-use")
 
-    @pytest.mark.parametrize("key", ["", '""', "k" * 300], ids=["empty", "quoted-empty", "300 characters"])
+    @pytest.mark.parametrize("key", ['""', "k" * 300], ids=["empty", "300 characters"])
     def test_key_has_a_shape(self, shop, key):
-        assert shop.order(order_for("AMPLE-0"), key or " ").status_code in (400, 422)
+        assert shop.order(order_for("AMPLE-0"), key).status_code in (400, 422)
 
 
 class TestConditions:

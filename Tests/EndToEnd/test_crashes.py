@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 from past_orders import made_up, replay, sales_report, start_replay
-from shop import Shop, order_for, write_catalogue
+from shop import Shop, eventually, order_for, write_catalogue
 
 CRASHES = int(os.environ.get("SOUK_CRASHES", "8"))
 SEED = int(os.environ.get("SOUK_SEED", random.randrange(1_000_000)))
@@ -45,23 +45,17 @@ class Acknowledged:
 
 def buy(shop: Shop, key: str, body: dict, acknowledged: Acknowledged) -> int:
     """Asks with the same key until there is an answer, as a client that lost its connection does."""
-    deadline = time.monotonic() + 60
-    with httpx.Client(base_url=shop.url, timeout=30) as client:
-        while True:
-            try:
-                answer = shop.order(body, key, client)
-            except httpx.TransportError:
-                assert time.monotonic() < deadline, "the shop did not come back"
-                time.sleep(0.05)
-                continue
-            in_use = answer.status_code == 409 and "idempotency-key-in-use" in answer.text
-            if in_use or answer.status_code in (429, 503):
-                assert time.monotonic() < deadline, answer.text
-                time.sleep(0.05)
-                continue
-            if answer.status_code == 201:
-                acknowledged.add(key, answer.json())
-            return answer.status_code
+    client = shop.client()
+
+    def ask() -> httpx.Response | None:
+        answer = shop.order(body, key, client)
+        is_running = answer.status_code == 409 and "idempotency-key-in-use" in answer.text
+        return None if is_running or answer.status_code in (429, 503) else answer
+
+    answer = eventually(ask, "the shop came back and answered", 60)
+    if answer.status_code == 201:
+        acknowledged.add(key, answer.json())
+    return answer.status_code
 
 
 @pytest.fixture

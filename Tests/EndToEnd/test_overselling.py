@@ -18,11 +18,11 @@ def test_500_buyers_for_100_pieces(new_shop, tmp_path):
 
     def buy(number: int) -> httpx.Response:
         """Comes at once with all others, and comes again while the shop says that it is too busy."""
-        with httpx.Client(base_url=shop.url, timeout=60) as client:
-            gate.wait(60)
-            return eventually(
-                lambda: again_when_busy(shop.order(order_for("HOT-1"), f"buyer-{number}", client)), "an answer", 60
-            )
+        client = shop.client()
+        gate.wait(60)
+        return eventually(
+            lambda: again_when_busy(shop.order(order_for("HOT-1"), f"buyer-{number}", client)), "an answer", 60
+        )
 
     with ThreadPoolExecutor(500) as buyers:
         answers = list(buyers.map(buy, range(500)))

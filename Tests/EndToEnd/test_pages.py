@@ -8,7 +8,7 @@ import pytest
 
 
 def log_in_by_form(shop) -> httpx.Client:
-    client = httpx.Client(base_url=shop.url, headers={"Origin": shop.url})
+    client = shop.client(Origin=shop.url)
     account = {"email": "staff@souk.example", "password": "a long password for staff"}
     answer = client.post("/login", data=account)
     assert answer.status_code == 303, answer.text
