@@ -85,7 +85,7 @@ let package = Package(
 
         library("Products", seams + [logging, metrics]),
         library("Orders", seams + [lifecycle, logging, metrics]),
-        library("Payments", seams + [logging, metrics]),
+        library("Payments", seams + [logging, metrics, crypto]),
         library("Users", seams + [logging, metrics, crypto, cryptoExtras]),
         library("Auth", seams + [crypto, jwt, logging]),
         library("Notifications", seams + [logging, metrics, mustache], resources: [.embedInCode("Resources")]),

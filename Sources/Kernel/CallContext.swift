@@ -45,6 +45,10 @@ public struct CallContext: Sendable {
     public var idempotencyKey: String?
     /// The version that a conditional write expects (`If-Match`).
     public var expectedVersion: Int64?
+    /// The token that the caller came with, which log-out ends. A secret: it is never shown.
+    public var accessToken: String?
+    /// The network address that the request came from, as far as the edge knows it: for throttling alone.
+    public var clientAddress: String?
     public var trace: TraceContext
 
     public static let defaultTimeout: Duration = .seconds(30)
@@ -71,6 +75,7 @@ public struct CallContext: Sendable {
         context.caller = .service(name)
         context.idempotencyKey = nil
         context.expectedVersion = nil
+        context.accessToken = nil
         return context
     }
 
@@ -79,6 +84,15 @@ public struct CallContext: Sendable {
             throw Problem(.deadlineExceeded, "the caller's deadline passed before the work was done", retryAfter: 1)
         }
     }
+}
+
+extension CallContext: CustomStringConvertible, CustomReflectable {
+    public var description: String {
+        "CallContext(\(caller), trace: \(trace.traceID), accessToken: \(accessToken == nil ? "none" : "redacted"))"
+    }
+
+    /// `dump` and string interpolation of what holds a context look here: the token is not among it.
+    public var customMirror: Mirror { Mirror(self, children: ["description": description]) }
 }
 
 /// The W3C Trace Context of a call.
