@@ -1,6 +1,7 @@
 """Past orders for `souk replay`: small ones made up here, and the real ones beside the repository."""
 
 import csv
+import os
 import random
 import subprocess
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import NamedTuple
 
-from shop import SOUK, STAFF, Shop, souk_json, write_catalogue
+from shop import FIRST_STAFF, SOUK, Shop, souk_json, write_catalogue
 
 COLUMNS = ["InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country"]
 
@@ -21,19 +22,15 @@ class PastOrders(NamedTuple):
     revenue: int  # pence
 
 
-def replay_command(shop: Shop, file: Path) -> list:
-    return ["replay", file, "--url", shop.url, "--email", STAFF["email"]]
-
-
-def replay(shop: Shop, file: Path, timeout: float = 600) -> dict:
+def replay(shop: Shop, file: Path, timeout: float = 900) -> dict:
     """Runs a replay to its end; its summary."""
-    return souk_json(*replay_command(shop, file), timeout=timeout, SOUK_STAFF_PASSWORD=STAFF["password"])
+    return souk_json("replay", file, "--url", shop.url, timeout=timeout, **FIRST_STAFF)
 
 
-def start_replay(shop: Shop, file: Path) -> subprocess.Popen:
-    command = [str(SOUK), *map(str, replay_command(shop, file))]
-    silence = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    return subprocess.Popen(command, env={"SOUK_STAFF_PASSWORD": STAFF["password"]}, **silence)
+def start_replay(shop: Shop, file: Path, acknowledged: Path) -> subprocess.Popen:
+    """Begins a replay that notes what it was told."""
+    command = [SOUK, "replay", file, "--url", shop.url, "--acknowledged", acknowledged]
+    return subprocess.Popen(command, env={**os.environ, **FIRST_STAFF}, stdout=subprocess.DEVNULL)
 
 
 def sales_report(shop: Shop) -> dict:
@@ -41,7 +38,7 @@ def sales_report(shop: Shop) -> dict:
     return shop.staff().get("/api/reports/sales").json()
 
 
-def made_up(folder: Path, chance: random.Random, orders: int = 600) -> PastOrders:
+def made_up(folder: Path, chance: random.Random, orders: int) -> PastOrders:
     """Orders of one to twelve lines out of a hundred stock codes."""
     codes = {f"P{number:03}": chance.randrange(50, 5000) for number in range(100)}
     rows = []

@@ -62,7 +62,8 @@ def test_wrong_setting_is_named_with_what_was_expected(tmp_path, name, value):
 
 @pytest.mark.parametrize("command", ["openapi", "config", "doctor"])
 def test_json_parses(command, tmp_path):
-    result = souk(command, "--json", check=command != "doctor", SOUK_DATA=str(tmp_path))
+    data = [] if command == "openapi" else ["--data", tmp_path]
+    result = souk(command, "--json", *data, check=command != "doctor")
     assert json.loads(result.stdout)
 
 
