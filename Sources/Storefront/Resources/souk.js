@@ -139,11 +139,27 @@ document.addEventListener("click", async (event) => {
   } catch { location.assign(more.href); }
 });
 
+// Shipping methods and sums follow the country, the method and the coupon.
+function liveTotals(form) {
+  $("[data-update]", form).hidden = true;
+  form.addEventListener("change", async (event) => {
+    if (!["country", "shipping_method", "coupon"].includes(event.target.name)) return;
+    const fields = new URLSearchParams(new FormData(form));
+    fields.set("action", "update");
+    try {
+      const answer = await fetch(form.action, { method: "POST", body: fields });
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      for (const part of $$("[data-part]", page)) $(`[data-part=${part.dataset.part}]`)?.replaceWith(part);
+    } catch { /* The sums are worked out again when the order is placed. */ }
+  });
+}
+
 // A second press on a button that pays is caught here for comfort, and by the idempotency key for certain.
 for (const form of $$("[data-once]")) {
   form.addEventListener("submit", () => setTimeout(() => $$("button", form).forEach((one) => (one.disabled = true))));
 }
 addEventListener("pageshow", () => $$("[data-once] button").forEach((one) => (one.disabled = false)));
+for (const form of $$("[data-checkout]")) liveTotals(form);
 for (const form of $$("[data-add]")) addToCart(form);
 for (const form of $$("[data-auto]")) submitOnChange(form);
 for (const product of $$("[data-product]")) variants(product);
