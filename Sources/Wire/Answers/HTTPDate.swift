@@ -1,0 +1,30 @@
+import Kernel
+import Synchronization
+
+/// `Sun, 06 Nov 1994 08:49:37 GMT`, made once a second.
+enum HTTPDate {
+    static let length = 29
+    private static let kept = Mutex<(second: Int64, text: [UInt8])>((.min, []))
+
+    static func now() -> [UInt8] { at(SystemClock().now()) }
+
+    static func at(_ time: Timestamp) -> [UInt8] {
+        let second = time.seconds
+        return kept.withLock { kept in
+            if kept.second != second { kept = (second, text(second)) }
+            return kept.text
+        }
+    }
+
+    private static func text(_ second: Int64) -> [UInt8] {
+        let days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
+        let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+        let (year, month, day, hour, minute, seconds) = Timestamp(seconds: second).civil
+        // 1970-01-01 was a Thursday.
+        let weekday = Int(((second / 86_400 + 4) % 7 + 7) % 7)
+        func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
+        let text =
+            "\(days[weekday]), \(two(day)) \(months[month - 1]) \(year) \(two(hour)):\(two(minute)):\(two(seconds)) GMT"
+        return Array(text.utf8)
+    }
+}

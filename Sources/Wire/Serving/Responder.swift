@@ -1,0 +1,216 @@
+import Kernel
+import Logging
+import NIOCore
+import Synchronization
+import Tracing
+
+/// Answers requests: finds what serves them, lets them in, and turns what comes back, or goes wrong, into bytes.
+struct Responder: Sendable {
+    let settings: ServerSettings
+    let router: Router<Served>
+    let identity: Identity
+    let errorPage: ErrorPage
+    let renderer: Renderer
+    let edge: EdgeCache
+    let admission: Admission
+    let clients: ClientLimits
+    let drain: Drain
+    let logger: Logger
+    /// For what has no route.
+    let unrouted = RouteMetrics(route: "none", method: "any", priority: .browse)
+
+    /// One request on its way.
+    struct Exchange: Sendable {
+        let request: Incoming
+        let target: Target
+        let parameters: [(String, String)]
+        let trace: TraceContext
+        let isHead: Bool
+    }
+
+    func respond(to request: Incoming) async -> Outgoing {
+        let trace = request.header("traceparent").flatMap { TraceContext(traceparent: $0) }?.child() ?? .root()
+        let isHead = request.head.isHead
+        var metrics = unrouted
+        var answer: Answer
+        if let refusal = request.refusal {
+            answer = .problem(refusal.problem)
+        } else {
+            (answer, metrics) = await route(request, trace, isHead)
+        }
+        let status = answer.status
+        let closes = !request.keepsAlive || drain.isOn
+        if let tag = answer.etag, status == 200, request.head.isGet || isHead,
+            let header = request.header("if-none-match"), ETag.matches(header, tag)
+        {
+            answer.status = 304
+            answer.body = []
+            answer.contentType = nil
+        } else if answer.keeping != nil, request.head.acceptsGzip, !isHead || answer.body.count > Gzip.smallest {
+            answer.compress()
+        }
+        let bytes = renderer.bytes(
+            answer, isHead: isHead, closes: closes, extra: [("traceparent", trace.traceparent)])
+        let time = (NIODeadline.now() - request.arrival).nanoseconds
+        metrics.record(status: answer.status, nanoseconds: time)
+        logger.debug(
+            "request",
+            metadata: [
+                "method": "\(request.method)", "target": "\(request.target)", "status": "\(answer.status)",
+                "microseconds": "\(time / 1_000)", "trace": "\(trace.traceID)",
+            ])
+        return Outgoing(bytes: bytes, closes: closes)
+    }
+
+    private func route(_ request: Incoming, _ trace: TraceContext, _ isHead: Bool) async -> (Answer, RouteMetrics) {
+        let target: Target
+        do {
+            let text = request.target
+            if text == "*", request.method == "OPTIONS" { return (allowed([.get], status: 204), unrouted) }
+            target = try Target(text)
+        } catch {
+            return (.problem(error), unrouted)
+        }
+        let method = isHead ? HTTPMethod.get : HTTPMethod(rawValue: request.method)
+        var exchange = Exchange(request: request, target: target, parameters: [], trace: trace, isHead: isHead)
+        switch router.find(method, target.segments) {
+        case .found(let match):
+            exchange = Exchange(
+                request: request, target: target, parameters: match.parameters, trace: trace, isHead: isHead)
+            return (await serve(match.value, exchange), match.value.metrics)
+        case .otherMethods(let methods):
+            if request.method == "OPTIONS" { return (allowed(methods, status: 204), unrouted) }
+            let names = Self.names(methods)
+            var answer = refuse(Problem(.methodNotAllowed, "\(target.path) takes \(names)"), exchange)
+            answer.headers.append(("allow", names))
+            return (answer, unrouted)
+        case .nothing:
+            return (refuse(Problem(.notFound, "nothing is at \(target.path)"), exchange), unrouted)
+        }
+    }
+
+    private static func names(_ methods: [HTTPMethod]) -> String {
+        var names = methods.map(\.rawValue)
+        if methods.contains(.get) { names.append("HEAD") }
+        return (names + ["OPTIONS"]).joined(separator: ", ")
+    }
+
+    private func allowed(_ methods: [HTTPMethod], status: Int) -> Answer {
+        var answer = Answer(status)
+        answer.headers = [("allow", Self.names(methods))]
+        return answer
+    }
+
+    private func serve(_ served: Served, _ exchange: Exchange) async -> Answer {
+        do {
+            switch served.kind {
+            case .surrounding(let handle): return try await handle(Query(encoded: exchange.target.query))
+            case .endpoint(let route, _) where route.endpoint.isCacheable: return try await shared(served, exchange)
+            case .page where served.metrics.isKept.load(ordering: .relaxed) && served.method == .get:
+                return try await shared(served, exchange)
+            case .endpoint, .page: return try await admitted(served, exchange)
+            }
+        } catch {
+            return refuse(problem(for: error, exchange), exchange)
+        }
+    }
+
+    /// An answer that the edge may keep is made once for all who ask for it at the same time.
+    private func shared(_ served: Served, _ exchange: Exchange) async throws -> Answer {
+        try await admitted(served, exchange)
+    }
+
+    private func admitted(_ served: Served, _ exchange: Exchange) async throws -> Answer {
+        let caller = Credentials(exchange.request, cookie: settings.sessionCookie)
+        let client = clients.address(of: exchange.request)
+        try clients.checkAddress(client, isKnown: caller.isPresent)
+        let place = try await admission.enter(served.priority)
+        var outcome = Admission.Outcome.dropped
+        defer { admission.leave(place, outcome) }
+        let identified = try await self.caller(caller, client)
+        let answer: Answer
+        do {
+            switch served.kind {
+            case .endpoint(let route, let reader):
+                answer = try await call(route, reader, identified, caller, exchange)
+            case .page(let page): answer = try await show(page, identified, exchange)
+            case .surrounding(let handle): answer = try await handle(Query(encoded: exchange.target.query))
+            }
+        } catch let problem as Problem {
+            if problem.type.status < 500 { outcome = .done }
+            throw problem
+        }
+        outcome = .done
+        return answer
+    }
+
+    private func caller(_ credentials: Credentials, _ client: String) async throws -> Caller {
+        guard credentials.isPresent else { return .anonymous }
+        do {
+            if credentials.isMalformed {
+                throw Problem(.unauthenticated, "expected Authorization: Bearer and a token")
+            }
+            let caller = try await identity(credentials.bearer, credentials.cookie)
+            if let user = caller.userID { try clients.checkUser(user) }
+            return caller
+        } catch let problem as Problem {
+            if problem.type == .unauthenticated { try clients.checkAddress(client, isKnown: false) }
+            throw problem
+        }
+    }
+
+    // MARK: - What goes wrong
+
+    /// What a caller is told of an error. What is no `Problem` is logged, and shown to nobody.
+    func problem(for error: any Error, _ exchange: Exchange) -> Problem {
+        switch error {
+        case let problem as Problem:
+            if problem.type.status >= 500 { log(problem, exchange, .warning) }
+            return problem
+        case let error as JSONDecodingError: return Problem.invalid(error.pointer, error.message)
+        case is OutcomeUnknown:
+            log(error, exchange, .warning)
+            return Problem(.unavailable, "a part that is needed did not answer; ask again", retryAfter: 1)
+        case is CancellationError: return Self.late
+        default:
+            if Task.isCancelled { return Self.late }
+            log(error, exchange, .error)
+            return Problem(.internalError, "the details are in the log under trace \(exchange.trace.traceID)")
+        }
+    }
+
+    private static var late: Problem {
+        Problem(.deadlineExceeded, "it was not done in the time that the request may take", retryAfter: 1)
+    }
+
+    private func log(_ error: any Error, _ exchange: Exchange, _ level: Logger.Level) {
+        logger.log(
+            level: level, "request failed",
+            metadata: [
+                "error": "\(error)", "method": "\(exchange.request.method)", "path": "\(exchange.target.path)",
+                "trace": "\(exchange.trace.traceID)",
+            ])
+    }
+
+    /// A page for a browser, `application/problem+json` for everybody else.
+    func refuse(_ problem: Problem, _ exchange: Exchange) -> Answer {
+        guard !exchange.target.path.hasPrefix("/api/"), let accept = exchange.request.header("accept"),
+            accept.contains("text/html")
+        else { return .problem(problem) }
+        let request = pageRequest(exchange, CallContext(trace: exchange.trace), form: Query())
+        var answer = Answer(page: errorPage(problem, request), isHTTPS: settings.isHTTPS)
+        answer.status = problem.type.status
+        answer.cacheControl = Answer.noStore
+        answer.keeping = nil
+        answer.etag = nil
+        answer.headers += Answer.headers(of: problem)
+        return answer
+    }
+}
+
+/// Set when the server stops: readiness is false, and connections end with their next answer.
+final class Drain: Sendable {
+    private let flag = Atomic(false)
+    var isOn: Bool { flag.load(ordering: .acquiring) }
+    func begin() { flag.store(true, ordering: .releasing) }
+}
