@@ -84,10 +84,9 @@ struct FormErrors {
         if case .input(type: "password") = field.control {
             let length = RegisterUser.passwordLength
             return field.autocomplete == "new-password"
-                ? "\(field.label): use \(length.lowerBound) to \(length.upperBound) characters" : "Enter the password"
+                ? "\(field.label): use \(length.lowerBound) to \(length.upperBound) characters" : "Password is needed"
         }
-        let label = field.label.prefix(1).lowercased() + field.label.dropFirst()
-        return field.value.isEmpty ? "Enter: \(label)" : "\(field.label): \(detail)"
+        return field.value.isEmpty ? "\(field.label) is needed" : "\(field.label): \(detail)"
     }
 
     /// For `problems.mustache`; `false` if nothing was wrong.

@@ -83,7 +83,8 @@ extension Storefront {
     /// Told to a browser, it forgets the cookie.
     func forget(_ name: String) -> Cookie { Cookie(name, "", maxAge: 0) }
 
-    /// A route for what is the visitor's own: not cached, the caller known, posts from other sites refused.
+    /// A route for what is the visitor's own: not cached, the caller known. (Posts from other sites do not get here:
+    /// the server refuses them by Fetch Metadata, since pages that are the same for all cannot carry a secret.)
     ///
     /// - Parameter role: who may see it. Somebody not logged in is sent to log in first.
     func personal(
@@ -91,7 +92,6 @@ extension Storefront {
         _ handle: @escaping @Sendable (Visit) async throws -> PageResponse
     ) -> PageRoute {
         PageRoute(method, path, priority: priority) { request in
-            if method != .get { try Self.refuseForeign(request) }
             let (context, cookies) = await identify(request)
             var response: PageResponse
             do {
@@ -129,25 +129,6 @@ extension Storefront {
             // Auth is away: this visit is a stranger's, the next one may not be.
             return (context, [])
         }
-    }
-
-    /// A post must come from a page of this shop. Pages are the same for all, so they cannot carry a secret; browsers
-    /// say themselves where a request comes from (Fetch Metadata), older ones by its origin.
-    static func refuseForeign(_ request: PageRequest) throws(Problem) {
-        if let site = request.header("sec-fetch-site") {
-            if site == "same-origin" || site == "none" { return }
-        } else if let origin = request.header("origin") {
-            let host = origin.split(separator: "/", omittingEmptySubsequences: false).dropFirst(2).first.map(
-                String.init)
-            if let host, host == request.header("host") { return }
-        } else {
-            // Neither header: no browser of this decade, so nobody whose cookies a foreign page could use.
-            return
-        }
-        throw Problem(
-            .forbidden,
-            "This form was sent from another site. For your safety it was not carried out; please send it "
-                + "from the shop's own page.")
     }
 
     /// Checks an input as the HTTP interface does before the service sees it.

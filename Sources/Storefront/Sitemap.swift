@@ -7,7 +7,8 @@ import Wire
 /// A list is named by the handle that the one before ended with, so that each is made on its own, from there on,
 /// without walking the catalogue from its start; only the index does that, and any cache keeps it for an hour.
 extension Storefront {
-    static let addressesInSitemap = 10_000
+    private static let productsInSitemap = 9_000
+    private static let categoriesInSitemap = 990
     private static let sitemapAge = 3_600
     private static let batch = 500
     /// A million products; what is beyond is found by its links.
@@ -15,39 +16,55 @@ extension Storefront {
 
     var sitemapRoutes: [PageRoute] {
         [
-            shared("/sitemap.xml", priority: .reports, sitemapIndex),
-            shared("/sitemaps/pages.xml", priority: .reports, categorySitemap),
+            shared("/sitemap.xml", priority: .reports, sitemap),
+            shared("/sitemaps/pages.xml", priority: .reports) { request in
+                xml(Self.opening("urlset") + (try await pages(request.context)) + "</urlset>\n".utf8)
+            },
             shared("/sitemaps/products.xml", priority: .reports) { request in
-                var body = Self.opening("urlset")
                 let after = request.query.first("after").flatMap { $0.isEmpty || $0.utf8.count > 200 ? nil : $0 }
-                _ = try await walk(after: after, limit: Self.addressesInSitemap, request.context) { handle in
-                    self.append(Links.product(handle), in: "url", to: &body)
-                }
-                return xml(body + "</urlset>\n".utf8)
+                let list = try await productList(after: after, request.context)
+                return xml(Self.opening("urlset") + list.body + "</urlset>\n".utf8)
             },
             shared("/robots.txt") { _ in robots() },
         ]
     }
 
-    private func sitemapIndex(_ request: PageRequest) async throws -> PageResponse {
+    /// All addresses while they fit one list, an index of lists when they no longer do.
+    private func sitemap(_ request: PageRequest) async throws -> PageResponse {
+        let pages = try await pages(request.context)
+        let first = try await productList(after: nil, request.context)
+        guard var after = first.next else {
+            return xml(Self.opening("urlset") + pages + first.body + "</urlset>\n".utf8)
+        }
         var body = Self.opening("sitemapindex")
         append("/sitemaps/pages.xml", in: "sitemap", to: &body)
-        var after: String?
-        for _ in 0..<Self.maximumSitemaps {
+        append("/sitemaps/products.xml", in: "sitemap", to: &body)
+        for _ in 1..<Self.maximumSitemaps {
             append(Links.path("/sitemaps/products.xml", [("after", after)]), in: "sitemap", to: &body)
-            after = try await walk(after: after, limit: Self.addressesInSitemap, request.context) { _ in }
-            if after == nil { break }
+            guard let next = try await walk(after: after, limit: Self.productsInSitemap, request.context, { _ in })
+            else { break }
+            after = next
         }
         return xml(body + "</sitemapindex>\n".utf8)
     }
 
-    private func categorySitemap(_ request: PageRequest) async throws -> PageResponse {
-        var body = Self.opening("urlset")
+    /// The home page, the whole list and the categories.
+    private func pages(_ context: CallContext) async throws -> [UInt8] {
+        var body: [UInt8] = []
         for path in ["/", "/search"] { append(path, in: "url", to: &body) }
-        for category in try await products.categories(Nothing(), request.context).items where category.products > 0 {
+        let categories = try await products.categories(Nothing(), context).items.lazy.filter { $0.products > 0 }
+        for category in categories.prefix(Self.categoriesInSitemap) {
             append(Links.category(category.handle), in: "url", to: &body)
         }
-        return xml(body + "</urlset>\n".utf8)
+        return body
+    }
+
+    private func productList(after: String?, _ context: CallContext) async throws -> (body: [UInt8], next: String?) {
+        var body: [UInt8] = []
+        let next = try await walk(after: after, limit: Self.productsInSitemap, context) { handle in
+            append(Links.product(handle), in: "url", to: &body)
+        }
+        return (body, next)
     }
 
     /// Gives the handles of at most `limit` products after one, those that are active.
@@ -84,7 +101,7 @@ extension Storefront {
     private func xml(_ body: [UInt8]) -> PageResponse {
         PageResponse(
             contentType: "application/xml; charset=utf-8", body: body,
-            cache: .edge(tags: [], maxAge: Self.sitemapAge))
+            cache: .edge(tags: [Tags.catalogue], maxAge: Self.sitemapAge))
     }
 
     private func robots() -> PageResponse {
@@ -104,6 +121,6 @@ extension Storefront {
             """
         return PageResponse(
             contentType: "text/plain; charset=utf-8", body: Array(text.utf8),
-            cache: .edge(tags: [], maxAge: Self.sitemapAge))
+            cache: .edge(tags: [Tags.catalogue], maxAge: Self.sitemapAge))
     }
 }

@@ -48,7 +48,7 @@ extension Storefront {
             [
                 "link": Links.category(category.handle), "name": category.title,
                 "image": Links.image(category.image?.src).orFalse,
-                "note": Texts.count(Int64(category.products), "piece", "pieces"),
+                "note": Texts.count(Int64(category.products), "product", "products"),
             ]
         }
         var head = Head("\(settings.name): what the shelf says is there is there", path: "/")
@@ -78,7 +78,8 @@ extension Storefront {
         let page = try await found
         let trail = Self.trail(to: current, in: categories)
         var head = Head(Self.heading(listing, current), path: listing.link)
-        head.description = "\(Texts.count(Int64(page.total), "piece", "pieces")): \(head.title) at \(settings.name)."
+        head.description =
+            "\(Texts.count(Int64(page.total), "product", "products")): \(head.title) at \(settings.name)."
         head.structured = [Structured.breadcrumbs(trail, base: settings.baseURL)]
         head.query = listing.words ?? ""
         head.shelves = shelves(categories, current: trail.dropFirst().first?.link)
@@ -94,7 +95,7 @@ extension Storefront {
         view["hasChildren"] = categories.contains { $0.parent == current?.handle && current != nil && $0.products > 0 }
         view["words"] = listing.words.orFalse
         view["problems"] = errors.view
-        view["resultCount"] = Texts.count(Int64(page.total), "piece", "pieces")
+        view["resultCount"] = Texts.count(Int64(page.total), "product", "products")
         view["cards"] = page.items.enumerated().map { Cards.view($1, isEager: $0 < Self.eagerCards) }
         view["hasCards"] = !page.items.isEmpty
         view["more"] = page.next.map { next in listing.link { $0.after = next } }.orFalse
@@ -195,7 +196,7 @@ extension Storefront {
         ranges.compactMap { range in
             let ends = range.value.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
                 .map { Int64($0).map { Money($0, currency) } }
-            guard ends.count == 2, let low = ends[0] else { return nil }
+            guard range.count > 0, ends.count == 2, let low = ends[0] else { return nil }
             let high = ends[1]
             let isCurrent = listing.priceMin == low.decimal && listing.priceMax == high?.decimal
             return [

@@ -1,3 +1,4 @@
+import Contracts
 import Kernel
 import Wire
 
@@ -54,7 +55,7 @@ extension Storefront {
                         "operations": (groups[name] ?? []).map(Self.operation),
                     ]
                 },
-            ], cache: .edge(tags: [], maxAge: Self.docsAge))
+            ], cache: .edge(tags: [Tags.catalogue], maxAge: Self.docsAge))
     }
 
     private static func operation(_ endpoint: EndpointDescription) -> View {

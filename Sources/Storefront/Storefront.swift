@@ -170,23 +170,10 @@ extension Storefront {
         ) { own, _ in own }
         if view["problems"] == nil { view["problems"] = false }
         if view["notice"] == nil { view["notice"] = false }
-        var response = PageResponse(
+        return PageResponse(
             status: status, contentType: "text/html; charset=utf-8", body: templates.render(template, view),
             cache: cache)
-        response.headers = Self.securityHeaders
-        return response
     }
-
-    /// Scripts, styles and forms from here only; pictures also from merchants' own servers. Addresses stay here: an
-    /// order's address is what lets a guest see it.
-    private static let securityHeaders: [(String, String)] = [
-        (
-            "content-security-policy",
-            "default-src 'self'; img-src 'self' https: data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
-                + "frame-ancestors 'none'"
-        ),
-        ("referrer-policy", "same-origin"),
-    ]
 
     /// After a post: go and get the page that shows what became of it.
     func redirect(_ path: String, cookies: [Cookie] = []) -> PageResponse {

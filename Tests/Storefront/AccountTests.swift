@@ -115,32 +115,6 @@ import Wire
         #expect(problem?.type == .forbidden)
     }
 
-    @Test func noPostWorksFromAnotherSite() async throws {
-        var browser = try Browser(shop)
-        browser.caller = .user(Shop.staff.id, .admin)
-        for route in browser.storefront.routes where route.method == .post {
-            for site in ["cross-site", "same-site", "nonsense"] {
-                let request = PageRequest(
-                    .post, path: "/x", header: { $0 == "sec-fetch-site" ? site : nil },
-                    context: CallContext(caller: browser.caller))
-                let problem = await #expect(throws: Problem.self) { try await route.handle(request) }
-                #expect(problem?.type == .forbidden, "\(route.path)")
-            }
-        }
-    }
-
-    @Test(arguments: [("https://shop.example", true), ("https://evil.example", false), ("null", false)])
-    func olderBrowsersAreToldByTheirOrigin(origin: String, isAllowed: Bool) async throws {
-        let (route, _) = try #require(Browser.route(try shop.storefront(), .post, "/logout"))
-        let headers = ["origin": origin, "host": "shop.example"]
-        let request = PageRequest(.post, path: "/logout", header: { headers[$0] })
-        if isAllowed {
-            #expect(try await route.handle(request).status == 303)
-        } else {
-            await #expect(throws: Problem.self) { try await route.handle(request) }
-        }
-    }
-
     // MARK: Staff
 
     private func staff() throws -> Browser {

@@ -73,6 +73,12 @@ import Wire
         #expect(!page.text.contains("SQLITE"))
     }
 
+    @Test func aRefusedFormSaysWhy() throws {
+        let page = try shop.storefront().errorPage(problem: Problem(.forbidden, "it came from another site"))
+        #expect(page.status == 403)
+        #expect(page.text.contains("it came from another site"))
+    }
+
     @Test(arguments: ["/", "/search?q=shirt", "/categories/shirts", "/products/linen-shirt", "/docs", "/robots.txt"])
     func cataloguePagesAreTheSameForEveryVisitor(path: String) async throws {
         var stranger = try Browser(shop)

@@ -30,6 +30,15 @@ import Wire
         #expect(!found.contains("https://shop.example/products/product-00007"))
     }
 
+    @Test func oneListHoldsASmallShop() async throws {
+        let shop = Shop()
+        shop.add(.sample("linen-shirt"))
+        var browser = try Browser(shop)
+        let addresses = Self.addresses(try await browser.get("/sitemap.xml").text)
+        #expect(addresses.contains("https://shop.example/products/linen-shirt"))
+        #expect(addresses.contains("https://shop.example/categories/shirts"))
+    }
+
     @Test func categoriesAndRobots() async throws {
         var browser = try Browser(Shop())
         let pages = try await browser.get("/sitemaps/pages.xml").text

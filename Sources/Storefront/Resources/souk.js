@@ -45,6 +45,24 @@ function addToCart(form) {
   });
 }
 
+// Titles that begin with what is being typed, from the same search that the form asks.
+function suggest(input) {
+  let timer;
+  input.addEventListener("input", (event) => {
+    clearTimeout(timer);
+    const words = input.value.trim();
+    if (words.length < 2 || event.inputType === "insertReplacementText") return;
+    timer = setTimeout(async () => {
+      try {
+        const answer = await fetch(`/api/products?${new URLSearchParams({ q: words, limit: 6 })}`);
+        if (!answer.ok) return;
+        const { items } = await answer.json();
+        $("#suggestions").replaceChildren(...items.map((item) => new Option("", item.title)));
+      } catch { /* Searching works without suggestions. */ }
+    }, 150);
+  });
+}
+
 // Price, availability and picture follow the choice of a variant.
 function variants(root) {
   const source = $("#variants");
@@ -161,6 +179,7 @@ for (const form of $$("[data-once]")) {
 addEventListener("pageshow", () => $$("[data-once] button").forEach((one) => (one.disabled = false)));
 for (const form of $$("[data-checkout]")) liveTotals(form);
 for (const form of $$("[data-add]")) addToCart(form);
+suggest($("#q"));
 for (const form of $$("[data-auto]")) submitOnChange(form);
 for (const product of $$("[data-product]")) variants(product);
 $("#problems")?.focus();
