@@ -246,6 +246,23 @@ struct Peer {
         return answer
     }
 
+    mutating func expect(_ status: Int, at location: SourceLocation = #_sourceLocation) async throws {
+        let answer = try await answer()
+        #expect(answer?.status == status, "\(answer?.description ?? "closed")", sourceLocation: location)
+    }
+
+    mutating func expect(
+        _ status: Int, _ method: String, _ path: String, at location: SourceLocation = #_sourceLocation
+    ) async throws {
+        try await send(Peer.request(method, path))
+        try await expect(status, at: location)
+    }
+
+    mutating func expectClosed(at location: SourceLocation = #_sourceLocation) async {
+        let isClosed = await isClosed()
+        #expect(isClosed, sourceLocation: location)
+    }
+
     struct Closed: Error {}
 
     static func request(

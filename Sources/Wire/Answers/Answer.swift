@@ -19,6 +19,8 @@ struct Answer: Sendable {
         var isImmutable = false
     }
 
+    /// It has a gzip form.
+    static let vary = ("vary", "accept-encoding")
     static let noStore = "no-store"
     static let revalidate = "public, max-age=0, must-revalidate"
     static let immutable = "public, max-age=31536000, immutable"
@@ -104,6 +106,11 @@ struct Renderer: Sendable {
         if let control = answer.cacheControl { Self.write("cache-control", control, &bytes) }
         for (name, value) in answer.headers { Self.write(name, value, &bytes) }
         bytes.writeString(common)
+    }
+
+    /// Where the date begins in what `writeHead` writes.
+    static func dateOffset(_ status: Int) -> Int {
+        "HTTP/1.1 ".utf8.count + String(status).utf8.count + 1 + reason(status).utf8.count + "\r\ndate: ".utf8.count
     }
 
     /// A line break in a value would be another header: it becomes a space.

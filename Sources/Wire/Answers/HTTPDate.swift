@@ -1,15 +1,32 @@
 import Kernel
 import Synchronization
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
 
 /// `Sun, 06 Nov 1994 08:49:37 GMT`, made once a second.
 enum HTTPDate {
     static let length = 29
     private static let kept = Mutex<(second: Int64, text: [UInt8])>((.min, []))
 
-    static func now() -> [UInt8] { at(SystemClock().now()) }
+    static func now() -> [UInt8] { at(second()) }
 
-    static func at(_ time: Timestamp) -> [UInt8] {
-        let second = time.seconds
+    /// Seconds since 1970.
+    static func second() -> Int64 {
+        var time = timespec()
+        #if os(Linux)
+        clock_gettime(CLOCK_REALTIME_COARSE, &time)
+        #else
+        clock_gettime(CLOCK_REALTIME, &time)
+        #endif
+        return Int64(time.tv_sec)
+    }
+
+    static func at(_ second: Int64) -> [UInt8] {
         return kept.withLock { kept in
             if kept.second != second { kept = (second, text(second)) }
             return kept.text

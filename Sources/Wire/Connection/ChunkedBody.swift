@@ -82,7 +82,7 @@ struct ChunkedBody {
                 return size
             }
             digits += 1
-            guard digits <= 8 else { break }
+            guard digits <= 8 else { throw .malformed("a chunk's size is too long") }
             size = size << 4 | Int(digit)
         }
         guard digits > 0, digits == line.readableBytes else { throw .malformed("expected a chunk's size") }

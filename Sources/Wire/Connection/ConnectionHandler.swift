@@ -169,7 +169,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         let isComplete = try buffer.withUnsafeReadableBytes { bytes throws(Refusal) in try head.read(bytes) }
         guard isComplete else { return try unfinished() }
         searched = 0
-        if let edge, !isDraining, head.keepsAlive, !head.hasBody, head.isPlain, head.isGet || head.isHead {
+        if let edge, !isDraining, !head.hasBody, head.isPlain, head.isGet || head.isHead {
             if let hit = buffer.withUnsafeReadableBytes({ edge.hit(head, $0) }) {
                 buffer.moveReaderIndex(forwardBy: head.length)
                 send(hit, context)
@@ -185,6 +185,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         if let rest = hit.rest { context.write(wrapOutboundOut(rest), promise: nil) }
         needsFlush = true
         since = .now()
+        if !head.keepsAlive { end(context) }
     }
 
     /// Whether the end of the head may be among the bytes that came since the last look: a line ended that is empty,
@@ -204,8 +205,10 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     private func unfinished() throws(Refusal) -> Bool {
         searched = buffer.readableBytes
-        guard searched <= RequestHead.longest else { throw .headersTooLarge(limit: RequestHead.largestHeaders) }
-        return false
+        guard searched > RequestHead.longest else { return false }
+        // Too long for any head: reading it again says what is too long.
+        _ = try buffer.withUnsafeReadableBytes { bytes throws(Refusal) in try head.read(bytes) }
+        throw .headersTooLarge(limit: RequestHead.largestHeaders)
     }
 
     private func begin(_ context: ChannelHandlerContext) throws(Refusal) {

@@ -47,11 +47,22 @@ enum Gzip {
 }
 
 extension Answer {
-    /// Replaces the body by its gzip form where that is worth it.
-    mutating func compress() {
-        guard Gzip.isWorthIt(contentType, body.count), let packed = Gzip.compress(body) else { return }
-        body = packed
-        etag = etag.map { $0 + "-gz" }
-        headers.append(("content-encoding", "gzip"))
+    /// The same with a smaller body; nil where that is not worth it.
+    var compressed: Answer? {
+        guard Gzip.isWorthIt(contentType, body.count), let packed = Gzip.compress(body) else { return nil }
+        var answer = self
+        answer.body = packed
+        answer.etag = etag.map { $0 + "-gz" }
+        answer.headers.append(("content-encoding", "gzip"))
+        return answer
+    }
+
+    /// The `304` that says it is the same as before.
+    var unchanged: Answer {
+        var answer = self
+        answer.status = 304
+        answer.contentType = nil
+        answer.body = []
+        return answer
     }
 }

@@ -80,6 +80,7 @@ extension Responder {
         if endpoint.isCacheable, !reply.tags.isEmpty, endpoint.success == 200 {
             answer.cacheControl = Answer.revalidate
             answer.keeping = Answer.Keeping(tags: reply.tags)
+            answer.headers.append(Answer.vary)
         }
         return answer
     }

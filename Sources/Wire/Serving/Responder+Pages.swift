@@ -57,10 +57,12 @@ extension Answer {
             etag = ETag.of(page.body)
             cacheControl = maxAge > 0 ? "public, max-age=\(maxAge), must-revalidate" : Answer.revalidate
             if !tags.isEmpty { keeping = Keeping(tags: tags) }
+            headers.append(Answer.vary)
         case .immutable:
             etag = ETag.of(page.body)
             cacheControl = Answer.immutable
             keeping = Keeping(tags: [], isImmutable: true)
+            headers.append(Answer.vary)
         }
     }
 }

@@ -16,6 +16,7 @@ struct Responder: Sendable {
     let clients: ClientLimits
     let drain: Drain
     let logger: Logger
+    let flights = Flights()
     /// For what has no route.
     let unrouted = RouteMetrics(route: "none", method: "any", priority: .browse)
 
@@ -43,11 +44,10 @@ struct Responder: Sendable {
         if let tag = answer.etag, status == 200, request.head.isGet || isHead,
             let header = request.header("if-none-match"), ETag.matches(header, tag)
         {
-            answer.status = 304
-            answer.body = []
-            answer.contentType = nil
-        } else if answer.keeping != nil, request.head.acceptsGzip, !isHead || answer.body.count > Gzip.smallest {
-            answer.compress()
+            answer = answer.unchanged
+        } else if answer.keeping != nil, request.head.acceptsGzip, let packed = answer.compressed {
+            if let tag = answer.etag { edge.keep(gzip: packed, for: request.target, of: tag, renderer) }
+            answer = packed
         }
         let bytes = renderer.bytes(
             answer, isHead: isHead, closes: closes, extra: [("traceparent", trace.traceparent)])
@@ -106,8 +106,7 @@ struct Responder: Sendable {
             switch served.kind {
             case .surrounding(let handle): return try await handle(Query(encoded: exchange.target.query))
             case .endpoint(let route, _) where route.endpoint.isCacheable: return try await shared(served, exchange)
-            case .page where served.metrics.isKept.load(ordering: .relaxed) && served.method == .get:
-                return try await shared(served, exchange)
+            case .page where served.method == .get: return try await page(served, exchange)
             case .endpoint, .page: return try await admitted(served, exchange)
             }
         } catch {
@@ -117,7 +116,22 @@ struct Responder: Sendable {
 
     /// An answer that the edge may keep is made once for all who ask for it at the same time.
     private func shared(_ served: Served, _ exchange: Exchange) async throws -> Answer {
-        try await admitted(served, exchange)
+        let target = exchange.request.target
+        if let kept = edge.kept(target) { return kept }
+        return try await flights.answer(for: target, edge) {
+            try await admitted(served, exchange)
+        } keep: { answer, ticket in
+            edge.keep(answer, for: target, since: ticket, served.metrics, renderer)
+        }
+    }
+
+    /// Whether a page may be kept is known from its answers only: before the first of a route nobody waits for another.
+    private func page(_ served: Served, _ exchange: Exchange) async throws -> Answer {
+        if served.metrics.isKept.load(ordering: .relaxed) { return try await shared(served, exchange) }
+        let ticket = edge.ticket
+        let answer = try await admitted(served, exchange)
+        edge.keep(answer, for: exchange.request.target, since: ticket, served.metrics, renderer)
+        return answer
     }
 
     private func admitted(_ served: Served, _ exchange: Exchange) async throws -> Answer {
