@@ -4,9 +4,9 @@ import Kernel
 
 /// Counts failed log-ins in fixed windows, so that passwords cannot be tried out.
 ///
-/// An attempt is counted before the password is looked at and forgiven when it was right: a hundred attempts at the same
-/// moment are a hundred, too. Without its cache it lets everybody try; how many are tried at once is bounded by the
-/// hashing pool anyway.
+/// An attempt is counted before the password is looked at and forgiven when it was right: a hundred attempts at the
+/// same moment are a hundred, too. Without its cache it lets everybody try; how many are tried at once is bounded by
+/// the hashing pool anyway.
 struct LoginThrottle: Sendable {
     struct Attempt: Sendable {
         fileprivate var keys: [String]

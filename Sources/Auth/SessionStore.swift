@@ -90,8 +90,9 @@ struct SessionStore: Sendable {
             }
             let wasUsed = try transaction.row(
                 "SELECT 1 FROM used_tokens WHERE token = $1 AND session_id = $2", rotation.used, id)
-            guard wasUsed != nil, let session = try transaction.row(
-                "SELECT token, refreshed_at FROM sessions WHERE id = $1", id)
+            guard wasUsed != nil,
+                let session = try transaction.row(
+                    "SELECT token, refreshed_at FROM sessions WHERE id = $1", id)
             else { return .unknown }
             let isPredecessor = try session.blob(0) == rotation.next
             if isPredecessor, try session.timestamp(1) >= rotation.graceBegan { return .again }

@@ -67,7 +67,7 @@ public struct SigningKeys: Sendable {
 
     func sign(_ claims: Claims) async throws -> String { try await collection.sign(claims, kid: newest) }
 
-    /// Nil unless one of these keys signed it. The algorithm is the key's own: what the token says of it decides nothing.
+    /// Nil unless one of these keys signed it. The algorithm is the key's own, whatever the token says of it.
     func verify(_ token: String) async -> Claims? {
         guard let kid = Self.kid(of: token), known.contains(kid) else { return nil }
         return try? await collection.verify(token, as: Claims.self)

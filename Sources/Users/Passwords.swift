@@ -114,7 +114,8 @@ public struct Passwords: Sendable {
             let parts = text.split(separator: "$", omittingEmptySubsequences: false)
             guard parts.count == 5, parts[0].isEmpty, parts[1] == "scrypt" else { return nil }
             let numbers = parts[2].split(separator: ",").map { $0.split(separator: "=") }
-            guard numbers.count == 3, numbers.allSatisfy({ $0.count == 2 }), numbers.map({ $0[0] }) == ["ln", "r", "p"],
+            guard numbers.count == 3, numbers.allSatisfy({ $0.count == 2 }),
+                numbers.map({ $0[0] }) == ["ln", "r", "p"],
                 let logN = Int(numbers[0][1]), let r = Int(numbers[1][1]), let p = Int(numbers[2][1]),
                 (1...largest.logN).contains(logN), (1...largest.r).contains(r), (1...largest.p).contains(p),
                 let salt = Self.bytes(parts[3]), let key = Self.bytes(parts[4]), !salt.isEmpty, !key.isEmpty

@@ -68,9 +68,11 @@ import Testing
         #expect(try await sessions.auth.caller(accessToken: next.access_token).userID == sessions.ada.id)
     }
 
-    @Test("a token that was never given ends nothing", arguments: [
-        "", "sess_01h455vb4pex5vsknk084sn02q", "nonsense", "a.b", "sess_01h455vb4pex5vsknk084sn02q.AAAA", "..",
-    ])
+    @Test(
+        "a token that was never given ends nothing",
+        arguments: [
+            "", "sess_01h455vb4pex5vsknk084sn02q", "nonsense", "a.b", "sess_01h455vb4pex5vsknk084sn02q.AAAA", "..",
+        ])
     func garbage(text: String) async throws {
         let sessions = try await Sessions()
         let tokens = try await sessions.logIn()

@@ -80,10 +80,12 @@ import Testing
         #expect(key.isValidSignature(signature, for: Array("\(parts[0]).\(parts[1])".utf8)))
     }
 
-    @Test("keys are read from PEM, also from openssl's; what is none is named", arguments: [
-        "", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----",
-        "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----",
-    ])
+    @Test(
+        "keys are read from PEM, also from openssl's; what is none is named",
+        arguments: [
+            "", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----",
+            "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----",
+        ])
     func pem(wrong: String) async throws {
         await #expect(throws: SigningKeys.Failure.self) { try await SigningKeys(pem: wrong) }
         let parameters = "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n"

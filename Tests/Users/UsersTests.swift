@@ -105,9 +105,11 @@ func problem(_ work: () async throws -> Void) async throws -> ProblemType? {
         #expect(answers.count == 2 && answers[0] == answers[1])
     }
 
-    @Test("passwords that anybody would try are refused, and so is the address", arguments: [
-        "1234567890", "Password123", "qwertyuiop", "aaaaaaaaaaaa", "ada@EXAMPLE.com",
-    ])
+    @Test(
+        "passwords that anybody would try are refused, and so is the address",
+        arguments: [
+            "1234567890", "Password123", "qwertyuiop", "aaaaaaaaaaaa", "ada@EXAMPLE.com",
+        ])
     func commonPasswords(password: String) async throws {
         let accounts = try await Accounts()
         let one = RegisterUser(email: "ada@example.com", password: password, name: "Ada")
@@ -201,10 +203,12 @@ func problem(_ work: () async throws -> Void) async throws -> ProblemType? {
 }
 
 @Suite("Users: passwords") struct PasswordTests {
-    @Test("a hash read back is the hash written; what is not one is none", arguments: [
-        "", "scrypt", "$scrypt$", "$scrypt$ln=4,r=1,p=1$$", "$scrypt$ln=99,r=1,p=1$AAAA$AAAA",
-        "$scrypt$ln=4,r=1$AAAA$AAAA", "$argon2id$ln=4,r=1,p=1$AAAA$AAAA", "$scrypt$ln=4,r=0,p=1$AAAA$AAAA",
-    ])
+    @Test(
+        "a hash read back is the hash written; what is not one is none",
+        arguments: [
+            "", "scrypt", "$scrypt$", "$scrypt$ln=4,r=1,p=1$$", "$scrypt$ln=99,r=1,p=1$AAAA$AAAA",
+            "$scrypt$ln=4,r=1$AAAA$AAAA", "$argon2id$ln=4,r=1,p=1$AAAA$AAAA", "$scrypt$ln=4,r=0,p=1$AAAA$AAAA",
+        ])
     func encoding(malformed: String) async throws {
         #expect(Passwords.Encoded(malformed) == nil)
         let text = try await Passwords(cost: .forTests).hash("a long password")
