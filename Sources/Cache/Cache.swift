@@ -3,14 +3,15 @@ public protocol Cache: Sendable {
     /// Nil where nothing is kept, or its time has passed.
     func get(_ key: String) async throws -> [UInt8]?
 
-    /// Keeps the value, at most for `ttl`; nil for as long as there is room. A value above the cache's bounds is not kept.
+    /// Keeps the value, at most for `ttl`; nil for as long as there is room. A value above the cache's bounds is not
+    /// kept.
     func set(_ key: String, _ value: [UInt8], ttl: Duration?) async throws
 
     func remove(_ key: String) async throws
 
-    /// Adds to a counter in one step and gives its new value. One that is missing, or whose time has passed, starts from
-    /// zero and lives for `ttl`; one that is there keeps the time it has. Throws `CacheError.notACounter` if the key
-    /// holds something else.
+    /// Adds to a counter in one step and gives its new value. One that is missing, or whose time has passed, starts
+    /// from zero and lives for `ttl`; one that is there keeps the time it has. Throws `CacheError.notACounter` if the
+    /// key holds something else.
     func increment(_ key: String, by amount: Int64, ttl: Duration?) async throws -> Int64
 }
 

@@ -32,8 +32,8 @@ extension Outbox {
         }
     }
 
-    /// Appends the event once more, for the consumer that could not take it and for no other, and forgets the dead letter.
-    /// Gives false where there is none of that number. After the commit, wake the bus.
+    /// Appends the event once more, for the consumer that could not take it and for no other, and forgets the dead
+    /// letter. Gives false where there is none of that number. After the commit, wake the bus.
     public static func replay(_ number: Int64, in transaction: Transaction) throws -> Bool {
         let row = try transaction.row(
             "SELECT id, type, subject, time, data, trace, consumer FROM dead_letters WHERE number = $1", number)

@@ -1,8 +1,8 @@
 public import Database
 public import ServiceLifecycle
 
-/// Carries events from the outboxes of services to their consumers: at least once, for each consumer in the order in which
-/// they were appended, consumers independent of each other.
+/// Carries events from the outboxes of services to their consumers: at least once, for each consumer in the order in
+/// which they were appended, consumers independent of each other.
 ///
 /// Subscriptions and sources are all made before the bus runs.
 public protocol EventBus: Service {

@@ -41,8 +41,8 @@ struct Feed: Sendable {
         buried = Counter(label: "souk_dead_letters_total", dimensions: labels)
     }
 
-    /// Until the signal is stopped. The batch on its way is finished first; one that waits to be tried again is left for
-    /// the next start.
+    /// Until the signal is stopped. The batch on its way is finished first; one that waits to be tried again is left
+    /// for the next start.
     func run() async {
         var pace = Pace()
         var position: Int64?

@@ -27,8 +27,8 @@ extension Outbox {
             data: try row.blob(4), trace: try row.optionalText(5).flatMap { TraceContext(traceparent: $0) })
     }
 
-    /// Gives the consumer's position. A new one starts at what is left of the log, and from then on nothing is trimmed that
-    /// it has not seen.
+    /// Gives the consumer's position. A new one starts at what is left of the log, and from then on nothing is trimmed
+    /// that it has not seen.
     static func register(_ consumer: String, in transaction: Transaction) throws -> Int64 {
         try transaction.execute(
             "INSERT INTO outbox_positions (consumer, position) VALUES ($1, 0) ON CONFLICT (consumer) DO NOTHING",

@@ -20,7 +20,8 @@ public enum Outbox {
                 CREATE TABLE dead_letters (
                     number INTEGER PRIMARY KEY AUTOINCREMENT,
                     consumer TEXT NOT NULL, id TEXT NOT NULL, type TEXT NOT NULL, subject TEXT NOT NULL,
-                    time INTEGER NOT NULL, data BLOB NOT NULL, trace TEXT, error TEXT NOT NULL, died_at INTEGER NOT NULL,
+                    time INTEGER NOT NULL, data BLOB NOT NULL, trace TEXT,
+                    error TEXT NOT NULL, died_at INTEGER NOT NULL,
                     UNIQUE (consumer, id)
                 ) STRICT;
                 """,
@@ -36,7 +37,8 @@ public enum Outbox {
                 CREATE TABLE dead_letters (
                     number BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
                     consumer TEXT NOT NULL, id TEXT NOT NULL, type TEXT NOT NULL, subject TEXT NOT NULL,
-                    time BIGINT NOT NULL, data BYTEA NOT NULL, trace TEXT, error TEXT NOT NULL, died_at BIGINT NOT NULL,
+                    time BIGINT NOT NULL, data BYTEA NOT NULL, trace TEXT,
+                    error TEXT NOT NULL, died_at BIGINT NOT NULL,
                     UNIQUE (consumer, id)
                 );
                 """)
@@ -48,8 +50,8 @@ public enum Outbox {
     }
 
     static func append(_ event: Event, for consumer: String?, in transaction: Transaction) throws {
-        // PostgreSQL gives numbers to transactions that then commit in another order, and a reader would go past one that
-        // is not visible yet. The lock lets one at a time append, up to its commit. SQLite has one writer anyway.
+        // PostgreSQL gives numbers to transactions that then commit in another order, and a reader would go past one
+        // that is not visible yet. The lock lets one at a time append, up to its commit. SQLite has one writer anyway.
         let sql =
             switch transaction.dialect {
             case .sqlite:

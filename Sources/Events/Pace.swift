@@ -38,7 +38,8 @@ struct Pace {
         outages = 0
         failures += 1
         if count > 1 {
-            // The delay is short while it halves: that is the search for the event that fails, not waiting for better times.
+            // The delay is short while it halves: that is the search for the event that fails, not waiting for better
+            // times.
             if failures > 1 { batch = count / 2 }
             if batch == 1 { failures = 0 }
             return .retry(after: Self.delay(1, jitter))
@@ -56,7 +57,8 @@ struct Pace {
         return whole * (0.5 + jitter / 2)
     }
 
-    /// Whether another part is away or the disk is full: that says nothing about the event, and burying it would lose it.
+    /// Whether another part is away or the disk is full: that says nothing about the event, and burying it would lose
+    /// it.
     static func isOutage(_ error: any Error) -> Bool {
         switch error {
         case let problem as Problem: problem.type.status == 503 || problem.type.status == 504

@@ -125,14 +125,35 @@ public struct TraceContext: Hashable, Sendable {
 
     /// Reads a `traceparent` header of version 00 (or a later one's first fields); nil if it is malformed.
     public init?(traceparent: some StringProtocol) {
-        let parts = traceparent.split(separator: "-", omittingEmptySubsequences: false)
-        guard parts.count >= 4, parts[0].utf8.count == 2, parts[0] != "ff", UInt8(parts[0], radix: 16) != nil,
-            parts[0] != "00" || parts.count == 4, parts[1].utf8.count == 32, parts[2].utf8.count == 16,
-            parts[3].utf8.count == 2, parts[1...3].allSatisfy({ $0.utf8.allSatisfy(\.isLowerHex) }),
-            let high = UInt64(parts[1].prefix(16), radix: 16), let low = UInt64(parts[1].suffix(16), radix: 16),
-            let span = UInt64(parts[2], radix: 16), let flags = UInt8(parts[3], radix: 16), high | low != 0, span != 0
-        else { return nil }
-        self.init(traceHigh: high, traceLow: low, span: span, isSampled: flags & 1 == 1)
+        // By position and in one pass: it comes with every request and every event.
+        var text = String(traceparent)
+        let found: TraceContext? = text.withUTF8 { bytes in
+            guard bytes.count >= 55, bytes[2] == Self.dash, bytes[35] == Self.dash,
+                bytes[52] == Self.dash,
+                let version = Self.hex(bytes, 0..<2), version != 0xFF,
+                bytes.count == 55 || version != 0 && bytes[55] == Self.dash,
+                let high = Self.hex(bytes, 3..<19), let low = Self.hex(bytes, 19..<35), high | low != 0,
+                let span = Self.hex(bytes, 36..<52), span != 0, let flags = Self.hex(bytes, 53..<55)
+            else { return nil }
+            return TraceContext(traceHigh: high, traceLow: low, span: span, isSampled: flags & 1 == 1)
+        }
+        guard let found else { return nil }
+        self = found
+    }
+
+    private static let dash = UInt8(ascii: "-")
+
+    /// Lower case only, as the standard has it.
+    private static func hex(_ bytes: UnsafeBufferPointer<UInt8>, _ range: Range<Int>) -> UInt64? {
+        var value: UInt64 = 0
+        for byte in bytes[range] {
+            switch byte {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): value = value << 4 | UInt64(byte - UInt8(ascii: "0"))
+            case UInt8(ascii: "a")...UInt8(ascii: "f"): value = value << 4 | UInt64(byte - UInt8(ascii: "a") + 10)
+            default: return nil
+            }
+        }
+        return value
     }
 
     public var traceparent: String { "00-\(traceID)-\(Self.hex(span))-\(isSampled ? "01" : "00")" }
@@ -148,8 +169,4 @@ public struct TraceContext: Hashable, Sendable {
             return 16
         }
     }
-}
-
-extension UInt8 {
-    fileprivate var isLowerHex: Bool { isDigit || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(self) }
 }

@@ -54,8 +54,8 @@ public enum Files {
         }
     }
 
-    /// Replaces the file by way of `temporary` on the same disk, so that a reader sees the old content or the new, never
-    /// half. With `isSynced` it is on disk when this returns; without, a loss of power may take it back.
+    /// Replaces the file by way of `temporary` on the same disk, so that a reader sees the old content or the new,
+    /// never half. With `isSynced` it is on disk when this returns; without, a loss of power may take it back.
     public static func write(
         _ bytes: [UInt8], to path: String, by temporary: String, isSynced: Bool
     ) throws(FileError) {

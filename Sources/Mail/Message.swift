@@ -7,8 +7,8 @@ public struct Message: Sendable, Hashable {
     public var subject: String
     public var text: String
     public var html: String?
-    /// `notification_01h4…@shop.example`, without angle brackets: the same message sent again has the same one. Letters,
-    /// digits and `-_.+=~`, at most 200.
+    /// `notification_01h4…@shop.example`, without angle brackets: the same message sent again has the same one.
+    /// Letters, digits and `-_.+=~`, at most 200.
     public var messageID: String
     /// When it was made: the same when it is sent again.
     public var date: Timestamp

@@ -74,7 +74,9 @@ extension Message {
         try check(address: mailbox, field)
         var name = value[..<open]
         while name.last == " " { name.removeLast() }
-        guard name.utf8.count <= 200 else { throw wrong(field, "the name has more than 200 bytes") }
+        guard name.utf8.count <= 200, !name.utf8.contains(where: { "<>@".utf8.contains($0) }) else {
+            throw wrong(field, "expected one Name <name@host>, the name of at most 200 bytes without <, > and @")
+        }
         if name.isEmpty { return "<\(mailbox)>" }
         if !name.utf8.allSatisfy({ $0 < 0x7F }) || name.contains("=?") {
             return "\(String(name).encodedWords)\r\n <\(mailbox)>"

@@ -11,8 +11,9 @@ import Darwin
 
 /// Objects as files under a folder, at most 64 MiB each.
 ///
-/// The key `a/b.svg` is the file `a/b.svg,object`: a comma is in no key, so that a file and a folder never want the same
-/// name. The file starts with two lines, its ETag and its content type, so that both change together with the content.
+/// The key `a/b.svg` is the file `a/b.svg,object`: a comma is in no key, so that a file and a folder never want the
+/// same name. The file starts with two lines, its ETag and its content type, so that both change together with the
+/// content.
 public final class FileObjects: ObjectStore {
     public static let maxBytes = 64 << 20
     private static let ending = ",object"

@@ -1,8 +1,8 @@
 /// Files by key: pictures, exports. A key is a path of 1 to 1,024 bytes, `products/prod_01h4/1.svg`: segments of ASCII
 /// letters, digits and `-_.~+=@`, each of at most 200 bytes and not starting with a dot, divided by single slashes.
 public protocol ObjectStore: Sendable {
-    /// Keeps the bytes under the key, in place of what was there: a reader sees the old object or the new one, never half.
-    /// Returns once they are on disk, with the new object's ETag.
+    /// Keeps the bytes under the key, in place of what was there: a reader sees the old object or the new one, never
+    /// half. Returns once they are on disk, with the new object's ETag.
     @discardableResult
     func put(_ key: String, _ bytes: [UInt8], contentType: String) async throws -> String
 

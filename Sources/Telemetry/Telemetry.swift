@@ -34,8 +34,8 @@ public enum Telemetry {
 
     private static let installed = Mutex<Installed?>(nil)
 
-    /// Installs the back ends of swift-log, swift-metrics and swift-distributed-tracing. They are the process' own: the first
-    /// call counts, a later one gives what that one made.
+    /// Installs the back ends of swift-log, swift-metrics and swift-distributed-tracing. They are the process' own:
+    /// the first call counts, a later one gives what that one made.
     public static func bootstrap(_ options: Options = Options()) -> Installed {
         installed.withLock { installed in
             if let installed { return installed }

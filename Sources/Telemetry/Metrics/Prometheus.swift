@@ -4,8 +4,8 @@ import Synchronization
 /// Metrics for Prometheus to scrape: the back end of swift-metrics in this process.
 ///
 /// Names are made valid: characters that are not become `_`; counters end in `_total`, timers in `_seconds`. Timers and
-/// aggregating recorders are histograms (see `Buckets`); gauges, meters and other recorders are gauges. Recording is one
-/// atomic step, or two, and allocates nothing; making an instrument takes a lock, so keep it.
+/// aggregating recorders are histograms (see `Buckets`); gauges, meters and other recorders are gauges. Recording is
+/// one atomic step, or two, and allocates nothing; making an instrument takes a lock, so keep it.
 public final class Prometheus: MetricsFactory {
     /// Series of one name; what comes after them is counted nowhere but in `souk_metrics_refused_total`.
     public static let maxSeries = 2_000
@@ -118,7 +118,8 @@ enum Names {
     }
 
     private static func label(_ name: String) -> String {
-        let valid = String(decoding: metric(name).utf8.map { $0 == UInt8(ascii: ":") ? UInt8(ascii: "_") : $0 }, as: UTF8.self)
+        let valid = String(
+            decoding: metric(name).utf8.map { $0 == UInt8(ascii: ":") ? UInt8(ascii: "_") : $0 }, as: UTF8.self)
         // "le" is the histograms' own, and what starts with two underscores is Prometheus' own.
         return valid == "le" || valid.hasPrefix("__") ? "label_" + valid : valid
     }

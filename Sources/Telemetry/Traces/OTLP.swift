@@ -6,7 +6,11 @@ enum OTLP {
     static let maxAttributeBytes = 4 << 10
 
     static func resource(serviceName: String, version: String) -> JSON {
-        ["attributes": [attribute("service.name", .string(serviceName)), attribute("service.version", .string(version))]]
+        [
+            "attributes": [
+                attribute("service.name", .string(serviceName)), attribute("service.version", .string(version)),
+            ]
+        ]
     }
 
     static func body(resource: JSON, _ spans: [SpanRecord]) -> JSON {

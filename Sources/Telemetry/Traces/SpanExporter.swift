@@ -6,8 +6,8 @@ import NIOCore
 public import ServiceLifecycle
 import Synchronization
 
-/// Sends finished spans to an OpenTelemetry collector: OTLP over HTTP, as JSON, in batches. What the bounded queue cannot
-/// hold is dropped and counted: traces never slow the shop down.
+/// Sends finished spans to an OpenTelemetry collector: OTLP over HTTP, as JSON, in batches. What the bounded queue
+/// cannot hold is dropped and counted: traces never slow the shop down.
 public final class SpanExporter: Service {
     public static let queueLimit = 8_192
     static let batchLimit = 512

@@ -1,0 +1,289 @@
+import Database
+import Events
+import Kernel
+import Logging
+import ServiceLifecycle
+import Synchronization
+import Testing
+
+/// What a consumer saw and made of it.
+private final class Consumer: Sendable {
+    struct Failure: Error {}
+    private struct State {
+        var completed: [Int] = []
+        var seen: Set<Int> = []
+        var failuresAlone: [Int: Int] = [:]
+    }
+    private let state = Mutex(State())
+    private let poison: Set<Int>
+    private let flaky: Bool
+
+    init(poison: Set<Int> = [], flaky: Bool = false) {
+        self.poison = poison
+        self.flaky = flaky
+    }
+
+    var completed: [Int] { state.withLock { $0.completed } }
+    var seen: Set<Int> { state.withLock { $0.seen } }
+
+    func handle(_ events: [Event]) throws {
+        let numbers = try events.map { try $0.payload(as: Int.self) }
+        try state.withLock { state in
+            state.seen.formUnion(numbers)
+            if !poison.isDisjoint(with: numbers) { throw Failure() }
+            // Alone, an event fails at most 7 times, so that only the poisonous ones fail for ever.
+            if flaky, Int.random(in: 0..<3) == 0 {
+                let alone = numbers.count == 1 ? state.failuresAlone[numbers[0], default: 0] : 0
+                if numbers.count == 1 { state.failuresAlone[numbers[0]] = alone + 1 }
+                if alone < 7 { throw Failure() }
+            }
+            state.completed += numbers
+        }
+    }
+}
+
+struct EventsTests {
+    private let clock = ManualClock()
+    private let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+
+    private func database() async throws -> any Database {
+        let database = try await SQLiteDatabase.open(path: SQLiteDatabase.inMemory)
+        try await database.migrate([Outbox.migration(1)])
+        return database
+    }
+
+    private func append(_ numbers: Range<Int>, type: String = "order.confirmed", to database: any Database) async throws
+    {
+        let now = clock.now()
+        try await database.write { transaction in
+            for number in numbers {
+                let event = try Event(type, about: "order_\(number)", at: now, carrying: number, trace: .root())
+                try Outbox.append(event, in: transaction)
+            }
+        }
+    }
+
+    private func bus(_ database: any Database) -> LocalEventBus {
+        let bus = LocalEventBus(clock: clock, logger: logger)
+        bus.publishes(from: database, as: "orders")
+        return bus
+    }
+
+    /// Runs the bus in a service group until `isDone`, moving the clock on whenever somebody sleeps, then stops it
+    /// gracefully.
+    private func run(_ bus: LocalEventBus, until isDone: @escaping @Sendable () async throws -> Bool) async throws {
+        let services = ServiceGroup(services: [bus], logger: logger)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await services.run() }
+            while try await !isDone() {
+                await Task.yield()
+                if clock.sleepers > 0 { clock.advance(by: .seconds(1)) }
+            }
+            await services.triggerGracefulShutdown()
+            try await group.waitForAll()
+        }
+    }
+
+    private func isIdle(_ database: any Database, _ consumers: [String]) async throws -> Bool {
+        try await database.read { try Outbox.oldestUndelivered(in: $0, consumers: consumers) == nil }
+    }
+
+    @Test func everyConsumerGetsItsTypesInOrder() async throws {
+        let database = try await database()
+        try await append(0..<700, to: database)
+        try await append(700..<800, type: "order.cancelled", to: database)
+        try await append(800..<900, to: database)
+        let (all, some) = (Consumer(), Consumer())
+        let bus = bus(database)
+        bus.subscribe(consumer: "all", to: ["order.confirmed", "order.cancelled"]) { try all.handle($0) }
+        bus.subscribe(consumer: "some", to: "order.cancelled") { events in
+            #expect(events.count <= 500 && events.allSatisfy { $0.type == "order.cancelled" && $0.trace != nil })
+            try some.handle(events)
+        }
+        try await run(bus) { try await isIdle(database, ["all", "some"]) }
+        #expect(all.completed == Array(0..<900))
+        #expect(some.completed == Array(700..<800))
+        await database.close()
+    }
+
+    @Test func aWakeDeliversWithoutTheClock() async throws {
+        let database = try await database()
+        let consumer = Consumer()
+        let bus = bus(database)
+        bus.subscribe(consumer: "mail", to: "order.confirmed") { try consumer.handle($0) }
+        let services = ServiceGroup(services: [bus], logger: logger)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await services.run() }
+            for number in 0..<50 {
+                try await append(number..<(number + 1), to: database)
+                bus.wake("orders")
+                while consumer.completed.count <= number { await Task.yield() }
+            }
+            await services.triggerGracefulShutdown()
+            try await group.waitForAll()
+        }
+        #expect(consumer.completed == Array(0..<50))
+        await database.close()
+    }
+
+    /// Random failures, poisonous events, and a process that dies again and again at any moment.
+    @Test(arguments: 0..<12)
+    func crashesAndFailuresLoseNothingAndBuryOnlyWhatAlwaysFails(_: Int) async throws {
+        let database = try await database()
+        let poison = Set((0..<4).map { _ in Int.random(in: 0..<300) })
+        let (good, flaky, sick) = (Consumer(), Consumer(flaky: true), Consumer(poison: poison, flaky: true))
+        let names = ["good", "flaky", "sick"]
+        func make() -> LocalEventBus {
+            let bus = bus(database)
+            for (name, consumer) in zip(names, [good, flaky, sick]) {
+                bus.subscribe(consumer: name, to: "order.confirmed") { events in
+                    await Task.yield()
+                    try consumer.handle(events)
+                }
+            }
+            return bus
+        }
+        for part in 0..<6 {
+            try await append((part * 50)..<(part * 50 + 50), to: database)
+            let steps = Int.random(in: 0..<400)
+            let bus = make()
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { try? await bus.run() }
+                for _ in 0..<steps {
+                    await Task.yield()
+                    if clock.sleepers > 1 { clock.advance(by: .seconds(1)) }
+                }
+                group.cancelAll()
+            }
+        }
+        try await run(make()) { try await isIdle(database, names) }
+        #expect(good.seen == Set(0..<300))
+        // Completed in order: what comes again after a crash is the tail that was not acknowledged.
+        let expected: [(Consumer, Set<Int>)] = [(good, []), (flaky, []), (sick, poison)]
+        for (consumer, missing) in expected {
+            #expect(consumer.seen == Set(0..<300))
+            #expect(Set(consumer.completed) == Set(0..<300).subtracting(missing))
+            var furthest = -1
+            for number in consumer.completed {
+                let next = ((furthest + 1)..<300).first { !missing.contains($0) }
+                #expect(number <= furthest || number == next)
+                furthest = max(furthest, number)
+            }
+        }
+        let dead = try await database.read { try Outbox.deadLetters(in: $0) }
+        #expect(Set(try dead.map { try $0.event.payload(as: Int.self) }) == poison)
+        #expect(dead.count == poison.count && dead.allSatisfy { $0.consumer == "sick" && !$0.error.isEmpty })
+        await database.close()
+    }
+
+    @Test func aDeadLetterIsReplayedForItsConsumerAlone() async throws {
+        let database = try await database()
+        try await append(0..<3, to: database)
+        let (sick, other) = (Consumer(poison: [1]), Consumer())
+        let first = bus(database)
+        first.subscribe(consumer: "sick", to: "order.confirmed") { try sick.handle($0) }
+        first.subscribe(consumer: "other", to: "order.confirmed") { try other.handle($0) }
+        try await run(first) { try await isIdle(database, ["sick", "other"]) }
+        #expect(sick.completed == [0, 2])
+        let isReplayed = try await database.write { transaction in
+            let dead = try Outbox.deadLetters(in: transaction)
+            #expect(dead.count == 1)
+            return try dead.allSatisfy { try Outbox.replay($0.number, in: transaction) }
+        }
+        #expect(isReplayed)
+        let cured = Consumer()
+        let second = bus(database)
+        second.subscribe(consumer: "sick", to: "order.confirmed") { try cured.handle($0) }
+        second.subscribe(consumer: "other", to: "order.confirmed") { try other.handle($0) }
+        try await run(second) { try await isIdle(database, ["sick", "other"]) }
+        #expect(cured.completed == [1])
+        #expect(other.completed == [0, 1, 2])
+        #expect(try await database.read { try Outbox.deadLetters(in: $0) }.isEmpty)
+        #expect(try await database.write { try !Outbox.replay(99, in: $0) })
+        await database.close()
+    }
+
+    @Test func anOutageBuriesNothingHoweverLongItLasts() async throws {
+        let database = try await database()
+        try await append(0..<10, to: database)
+        let consumer = Consumer()
+        let tries = Mutex(0)
+        let bus = bus(database)
+        bus.subscribe(consumer: "mail", to: "order.confirmed") { events in
+            let number = tries.withLock { tries in
+                tries += 1
+                return tries
+            }
+            if number <= 30 { throw Problem(.unavailable, "the mail server is away") }
+            try consumer.handle(events)
+        }
+        try await run(bus) { try await isIdle(database, ["mail"]) }
+        #expect(consumer.completed == Array(0..<10))
+        #expect(try await database.read { try Outbox.deadLetters(in: $0) }.isEmpty)
+        await database.close()
+    }
+
+    @Test func whatAllHaveSeenIsTrimmedAndNothingElse() async throws {
+        let database = try await database()
+        try await append(0..<1_200, to: database)
+        // A consumer of an older release, which is not running now.
+        let quick = Consumer()
+        let rows: @Sendable () async throws -> Int = {
+            try await database.read { try $0.row("SELECT count(*) FROM outbox")?.int(0) ?? -1 }
+        }
+        try await database.write {
+            _ = try $0.execute("INSERT INTO outbox_positions (consumer, position) VALUES ('away', 700)")
+        }
+        let first = bus(database)
+        first.subscribe(consumer: "quick", to: "order.confirmed") { try quick.handle($0) }
+        try await run(first) { try await rows() == 500 }
+        #expect(quick.completed == Array(0..<1_200))
+        try await database.write { try Outbox.forget("away", in: $0) }
+        let second = bus(database)
+        second.subscribe(consumer: "quick", to: "order.confirmed") { try quick.handle($0) }
+        try await run(second) { try await rows() == 0 }
+        // Numbers go on: a position is never ahead of what comes.
+        try await append(1_200..<1_201, to: database)
+        let third = bus(database)
+        third.subscribe(consumer: "quick", to: "order.confirmed") { try quick.handle($0) }
+        try await run(third) { quick.completed.count == 1_201 }
+        await database.close()
+    }
+
+    @Test func theBatchOnItsWayIsFinishedBeforeTheBusStops() async throws {
+        let database = try await database()
+        try await append(0..<5, to: database)
+        let (started, release) = (AsyncStream<Void>.makeStream(), AsyncStream<Void>.makeStream())
+        let bus = bus(database)
+        bus.subscribe(consumer: "slow", to: "order.confirmed") { _ in
+            started.continuation.yield()
+            for await _ in release.stream { break }
+        }
+        let services = ServiceGroup(services: [bus], logger: logger)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await services.run() }
+            for await _ in started.stream { break }
+            await services.triggerGracefulShutdown()
+            release.continuation.yield()
+            try await group.waitForAll()
+        }
+        #expect(try await isIdle(database, ["slow"]))
+        await database.close()
+    }
+
+    @Test func anEventIsThereIfItsTransactionIs() async throws {
+        struct Refused: Error {}
+        let database = try await database()
+        let time = clock.now()
+        await #expect(throws: Refused.self) {
+            try await database.write { transaction in
+                try Outbox.append(try Event("t", about: "s", at: time, carrying: 1), in: transaction)
+                throw Refused()
+            }
+        }
+        #expect(try await isIdle(database, ["any"]))
+        try await append(0..<1, to: database)
+        #expect(try await database.read { try Outbox.oldestUndelivered(in: $0, consumers: ["any"]) } == time)
+        await database.close()
+    }
+}
