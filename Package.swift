@@ -88,7 +88,7 @@ let package = Package(
         library("Payments", seams + [logging, metrics, crypto]),
         library("Users", seams + [logging, metrics, crypto, cryptoExtras]),
         library("Auth", seams + [crypto, jwt, logging]),
-        library("Notifications", seams + [logging, metrics, mustache], resources: [.embedInCode("Resources")]),
+        library("Notifications", seams + [logging, metrics], resources: [.embedInCode("Resources")]),
         library("Storefront", ["Kernel", "Contracts", "Wire", crypto, logging, mustache], resources: [.embedInCode("Resources")]),
 
         .executableTarget(

@@ -2,7 +2,6 @@ import Contracts
 import Events
 import Kernel
 import Mail
-import Mustache
 
 /// One message, and what is remembered of it.
 struct Letter: Sendable {
@@ -19,16 +18,16 @@ struct Letters: Sendable {
     /// Longer orders are told of by their first lines: the page has them all.
     private static let longestOrder = 100
 
-    private let text: MustacheTemplate
-    private let html: MustacheTemplate
+    private let text: Template
+    private let html: Template
     private let shop: String
     private let home: String
     private let host: String
     private let sender: String
 
     init(shop: String, publicURL: String, sender: String?) throws {
-        text = try MustacheTemplate(string: String(decoding: PackageResources.mail_text_mustache, as: UTF8.self))
-        html = try MustacheTemplate(string: String(decoding: PackageResources.mail_html_mustache, as: UTF8.self))
+        text = try Template(PackageResources.mail_text_mustache, escapesHTML: false)
+        html = try Template(PackageResources.mail_html_mustache, escapesHTML: true)
         self.shop = shop.onOneLine
         home = publicURL
         host = Self.host(of: publicURL)
@@ -97,11 +96,16 @@ struct Letters: Sendable {
         _ event: Event, _ wording: Wording, name: String, to: String, order: Order?, customer: UserID?
     ) -> Letter {
         let name = name.onOneLine
-        let view: [String: any Sendable] = [
-            "subject": wording.subject, "shop": shop, "home": home,
-            "greeting": name.isEmpty ? "Hello," : "Hello \(name),", "paragraphs": wording.paragraphs,
-            "link": ["label": wording.link.label, "url": wording.link.url], "order": order.map(Self.view) ?? false,
-        ]
+        let view = Template.View(
+            [
+                "subject": wording.subject, "shop": shop, "home": home,
+                "greeting": name.isEmpty ? "Hello," : "Hello \(name),",
+            ],
+            lists: [
+                "paragraphs": wording.paragraphs.map { Template.View([".": $0]) },
+                "link": [Template.View(["label": wording.link.label, "url": wording.link.url])],
+                "order": order.map { [Self.view(of: $0)] } ?? [],
+            ])
         let key = Self.key(of: event)
         let message = Message(
             // The address alone: a name is anything that a customer typed, and has no place in a header.
@@ -110,32 +114,38 @@ struct Letters: Sendable {
         return Letter(key: key, type: event.type, order: order?.id, customer: customer, message: message)
     }
 
-    private static func view(of order: Order) -> any Sendable {
-        let lines: [[String: any Sendable]] = order.lines.prefix(longestOrder).map { line in
-            ["quantity": String(line.quantity), "title": line.title.onOneLine, "total": line.total.shown]
-        }
-        var sums: [[String: any Sendable]] = []
-        if order.lines.count > longestOrder {
-            sums.append(["label": "and \(order.lines.count - longestOrder) further lines", "amount": ""])
-        }
-        sums.append(["label": "Subtotal", "amount": order.subtotal.shown])
-        if order.discount.amount != 0 {
-            sums.append([
-                "label": "Discount", "amount": "-" + Money(abs(order.discount.amount), order.discount.currency).shown,
+    private static func view(of order: Order) -> Template.View {
+        let lines = order.lines.prefix(longestOrder).map { line in
+            Template.View([
+                "quantity": String(line.quantity), "title": line.title.onOneLine, "total": line.total.shown,
             ])
-        }
-        sums.append(["label": "Delivery", "amount": order.shipping.amount == 0 ? "free" : order.shipping.shown])
-        if order.tax.amount > 0 { sums.append(["label": "Tax", "amount": order.tax.shown]) }
-        sums.append(["label": "Total", "amount": order.total.shown])
-        if order.tax_included.amount > 0 {
-            sums.append(["label": "of which tax", "amount": order.tax_included.shown])
         }
         let address = order.shipping_address
         let place = [address.postal_code, address.city].compactMap { $0 }.joined(separator: " ")
-        let parts = [
-            address.name, address.line1, address.line2, place, address.region, address.country,
-        ].compactMap { $0?.onOneLine }.filter { !$0.isEmpty }
-        return ["number": order.number, "lines": lines, "sums": sums, "address": parts] as [String: any Sendable]
+        let parts = [address.name, address.line1, address.line2, place, address.region, address.country]
+            .compactMap { $0?.onOneLine }.filter { !$0.isEmpty }
+        return Template.View(
+            ["number": order.number],
+            lists: [
+                "lines": lines, "sums": sums(of: order).map { Template.View(["label": $0, "amount": $1]) },
+                "address": parts.map { Template.View([".": $0]) },
+            ])
+    }
+
+    private static func sums(of order: Order) -> [(label: String, amount: String)] {
+        var sums: [(label: String, amount: String)] = []
+        if order.lines.count > longestOrder {
+            sums.append(("and \(order.lines.count - longestOrder) further lines", ""))
+        }
+        sums.append(("Subtotal", order.subtotal.shown))
+        if order.discount.amount != 0 {
+            sums.append(("Discount", "-" + Money(abs(order.discount.amount), order.discount.currency).shown))
+        }
+        sums.append(("Delivery", order.shipping.amount == 0 ? "free" : order.shipping.shown))
+        if order.tax.amount > 0 { sums.append(("Tax", order.tax.shown)) }
+        sums.append(("Total", order.total.shown))
+        if order.tax_included.amount > 0 { sums.append(("of which tax", order.tax_included.shown)) }
+        return sums
     }
 
     /// `shop.example` of `https://shop.example:8080/path`; what is no name of a host becomes `localhost`.
