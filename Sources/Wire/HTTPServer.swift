@@ -94,11 +94,20 @@ public struct HTTPServer: Service {
                     do { try await serving.value } catch { throw ListenError(settings, error) ?? error }
                 }
                 group.addTask { try await stop(server, serving) }
+                group.addTask { try await tick() }
                 try await group.next()
                 group.cancelAll()
             }
         } onCancel: {
             serving.cancel()
+        }
+    }
+
+    private func tick() async throws {
+        while true {
+            try await Task.sleep(for: .milliseconds(100))
+            responder.admission.tick()
+            responder.edge.tick()
         }
     }
 

@@ -37,6 +37,8 @@ public final class EdgeCache: Staleness {
     private let maxBytes: Int
     private let hits = Counter(label: "souk_edge_hits_total")
     private let misses = Counter(label: "souk_edge_misses_total")
+    private let entryGauge = Gauge(label: "souk_edge_entries")
+    private let byteGauge = Gauge(label: "souk_edge_bytes")
 
     /// - Parameters:
     ///   - maxBytes: of all that is kept.
@@ -75,6 +77,13 @@ public final class EdgeCache: Staleness {
 }
 
 extension EdgeCache {
+    /// Says how things are. Called a few times a second.
+    func tick() {
+        let (entries, bytes) = contents
+        entryGauge.record(entries)
+        byteGauge.record(bytes)
+    }
+
     /// To be taken before an answer is made, and given to `keep` with it.
     var ticket: UInt64 { ledger.withLock(\.generation) }
 

@@ -136,11 +136,11 @@ struct Responder: Sendable {
 
     private func admitted(_ served: Served, _ exchange: Exchange) async throws -> Answer {
         let caller = Credentials(exchange.request, cookie: settings.sessionCookie)
-        let client = clients.address(of: exchange.request)
-        try clients.checkAddress(client, isKnown: caller.isPresent)
+        let client = clients.client(of: exchange.request)
+        try clients.check(client, isKnown: caller.isPresent)
         let place = try await admission.enter(served.priority)
-        var outcome = Admission.Outcome.dropped
-        defer { admission.leave(place, outcome) }
+        var isServed = false
+        defer { admission.leave(place, isServed: isServed) }
         let identified = try await self.caller(caller, client)
         let answer: Answer
         do {
@@ -151,24 +151,24 @@ struct Responder: Sendable {
             case .surrounding(let handle): answer = try await handle(Query(encoded: exchange.target.query))
             }
         } catch let problem as Problem {
-            if problem.type.status < 500 { outcome = .done }
+            isServed = problem.type.status < 500
             throw problem
         }
-        outcome = .done
+        isServed = true
         return answer
     }
 
-    private func caller(_ credentials: Credentials, _ client: String) async throws -> Caller {
+    private func caller(_ credentials: Credentials, _ client: ClientAddress?) async throws -> Caller {
         guard credentials.isPresent else { return .anonymous }
         do {
             if credentials.isMalformed {
                 throw Problem(.unauthenticated, "expected Authorization: Bearer and a token")
             }
             let caller = try await identity(credentials.bearer, credentials.cookie)
-            if let user = caller.userID { try clients.checkUser(user) }
+            if let user = caller.userID { try clients.check(user, at: client) }
             return caller
         } catch let problem as Problem {
-            if problem.type == .unauthenticated { try clients.checkAddress(client, isKnown: false) }
+            if problem.type == .unauthenticated { try clients.check(client, isKnown: false) }
             throw problem
         }
     }

@@ -1,0 +1,126 @@
+import AsyncHTTPClient
+public import Kernel
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
+/// Calls endpoints of another Souk over HTTP: paths, queries, bodies and headers are made of their declarations.
+///
+/// What is known not to have been sent is `unavailable`; what may have been is `OutcomeUnknown`. Calls that may be
+/// made twice are made again, within their deadline and a budget: retries stay a tenth of all calls, so that they never
+/// become the load that keeps a peer down.
+public final class HTTPCaller: RemoteCaller {
+    /// Bytes of an answer.
+    static let largestAnswer = 16 << 20
+    static let attempts = 4
+    static let connectTimeout = TimeAmount.seconds(2)
+
+    /// `http://host:port`, without a path.
+    private let base: String
+    private let client: HTTPClient
+    private let bearer: @Sendable (CallContext) async throws -> String?
+    private let budget: RetryBudget
+    private let clock: any WallClock
+
+    /// - Parameters:
+    ///   - connections: open at once to the peer; further calls wait for one.
+    ///   - bearer: the token that says who calls.
+    public init(
+        _ base: String, connections: Int = 64, clock: any WallClock = SystemClock(),
+        bearer: @escaping @Sendable (CallContext) async throws -> String? = { _ in nil }
+    ) {
+        self.base = base.hasSuffix("/") ? String(base.dropLast()) : base
+        self.bearer = bearer
+        self.clock = clock
+        budget = RetryBudget()
+        var configuration = HTTPClient.Configuration()
+        configuration.redirectConfiguration = .disallow
+        configuration.timeout.connect = Self.connectTimeout
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = connections
+        configuration.connectionPool.retryConnectionEstablishment = false
+        configuration.httpVersion = .http1Only
+        client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }
+
+    /// Ends the connections. Must be called before the caller is let go.
+    public func shutdown() async throws { try await client.shutdown() }
+
+    public func call<Input, Output>(
+        _ endpoint: Endpoint<Input, Output>, _ input: Input, _ context: CallContext
+    ) async throws -> Reply<Output> {
+        let request = try CallRequest(endpoint.description, JSON(encoding: input), context)
+        budget.deposit()
+        var attempt = 1
+        while true {
+            do {
+                try context.checkDeadline()
+                let answer = try await send(request, context)
+                return try answer.reply(Output.self, endpoint.description)
+            } catch let failure as CallFailure {
+                let wait = failure.wait(after: attempt)
+                guard failure.mayRepeat(request.isRepeatable), attempt < Self.attempts,
+                    ContinuousClock.now + wait < context.deadline, budget.withdraw()
+                else { throw failure.error }
+                try await clock.sleep(for: wait)
+                attempt += 1
+            }
+        }
+    }
+
+    private func send(_ call: CallRequest, _ context: CallContext) async throws -> CallAnswer {
+        var request = HTTPClientRequest(url: base + call.target)
+        request.method = HTTPMethod(rawValue: call.method)
+        for (name, value) in call.headers { request.headers.add(name: name, value: value) }
+        if let token = try await bearer(context) { request.headers.add(name: "authorization", value: "Bearer \(token)") }
+        let remaining = context.deadline - ContinuousClock.now
+        request.headers.add(name: "souk-deadline", value: String(max(1, remaining.microseconds / 1_000)))
+        if let body = call.body {
+            request.headers.add(name: "content-type", value: "application/json")
+            request.body = .bytes(ByteBuffer(bytes: body))
+        }
+        let response: HTTPClientResponse
+        let body: ByteBuffer
+        do {
+            response = try await client.execute(request, deadline: .now() + TimeAmount(remaining))
+            body = try await response.body.collect(upTo: Self.largestAnswer)
+        } catch {
+            throw try CallFailure(error, call)
+        }
+        return CallAnswer(
+            status: Int(response.status.code), headers: { response.headers.first(name: $0) },
+            body: Array(body.readableBytesView), call: call)
+    }
+
+    private typealias HTTPMethod = NIOHTTP1.HTTPMethod
+}
+
+extension CallFailure {
+    /// What a failed transport means. A cancelled task's error is thrown as it is.
+    fileprivate init(_ error: any Error, _ call: CallRequest) throws {
+        if error is CancellationError || Task.isCancelled { throw CancellationError() }
+        let what = "\(call.method) \(call.path)"
+        if Self.isBeforeSending(error) {
+            self = .notSent(Problem(.unavailable, "\(what): the peer cannot be reached", retryAfter: 1))
+        } else {
+            self = .unknown(OutcomeUnknown("\(what): \(error)"))
+        }
+    }
+
+    private static func isBeforeSending(_ error: any Error) -> Bool {
+        switch error {
+        case is NIOConnectionError: true
+        case let error as HTTPClientError:
+            [.connectTimeout, .getConnectionFromPoolTimeout, .tlsHandshakeTimeout, .invalidURL, .emptyHost, .emptyScheme]
+                .contains(error)
+        case let error as IOError: [ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ENOENT].contains(error.errnoCode)
+        default: false
+        }
+    }
+}
