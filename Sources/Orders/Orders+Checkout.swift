@@ -1,0 +1,162 @@
+public import Contracts
+import Database
+import Events
+public import Kernel
+
+extension Orders {
+    public func place(_ input: PlaceOrder, _ context: CallContext) async throws -> PlacedOrder {
+        guard let key = context.idempotencyKey else {
+            throw Problem(.keyMissing, "send an Idempotency-Key header with a value of your own for this order")
+        }
+        let began = ContinuousClock.now
+        let scope = context.caller.userID?.description ?? "guest"
+        let fingerprint = Fingerprint.of(try JSON.encode(input))
+        if let known = try await store.record(scope: scope, key: key) {
+            return try await replay(known, fingerprint, context)
+        }
+        let order = try await draft(input, context)
+        let checkout = OrdersStore.Checkout(
+            scope: scope, key: key, fingerprint: fingerprint, order: order, token: input.payment.token,
+            cart: input.cart, owner: owner, leaseUntil: leaseEnd())
+        switch try await store.begin(checkout) {
+        case .known(let known): return try await replay(known, fingerprint, context)
+        case .started(let number):
+            var numbered = order
+            numbered.number = String(number)
+            let ended = try await drive(
+                Saga(.checkout), of: numbered, token: input.payment.token, cart: input.cart, context)
+            metrics.checkout.recordNanoseconds((ContinuousClock.now - began).microseconds * 1_000)
+            return PlacedOrder(order: try await answer(ended), isReplayed: false)
+        }
+    }
+
+    public func price(_ input: PriceOrder, _ context: CallContext) async throws -> OrderSums {
+        let (lines, quotes) = try await wanted(input.cart, input.lines, context)
+        return try pricing.sums(
+            of: lines.map { line in
+                Pricing.Line(sku: line.sku, quantity: line.quantity, unitPrice: quotes[line.sku]?.price ?? .zero(.gbp))
+            }, country: input.country, shippingMethod: input.shipping_method, coupon: input.coupon, at: clock.now())
+    }
+
+    public func shippingMethods(_ query: ShippingQuery, _ context: CallContext) async throws -> ShippingMethodList {
+        let currency = pricing.policy.currency
+        return ShippingMethodList(
+            items: pricing.shippingMethods(to: query.country, currency: currency).map {
+                ShippingMethodList.Entry(id: $0.id, title: $0.title, price: Money($0.price, currency))
+            })
+    }
+
+    /// The order as it will be written, with everything checked that needs no lock.
+    private func draft(_ input: PlaceOrder, _ context: CallContext) async throws -> Order {
+        if !context.caller.isStaff {
+            if input.placed_at != nil { throw Problem(.forbidden, "/placed_at: only staff may say when") }
+            if let index = input.lines?.firstIndex(where: { $0.unit_price != nil }) {
+                throw Problem(.forbidden, "/lines/\(index)/unit_price: only staff may set a price")
+            }
+        }
+        let (wanted, quotes) = try await wanted(input.cart, input.lines, context)
+        let now = clock.now()
+        let priced = wanted.map { line in
+            Pricing.Line(
+                sku: line.sku, quantity: line.quantity,
+                unitPrice: line.unit_price ?? quotes[line.sku]?.price ?? .zero(pricing.policy.currency))
+        }
+        let sums = try pricing.sums(
+            of: priced, country: input.shipping_address.country, shippingMethod: input.shipping_method,
+            coupon: input.coupon, at: now)
+        let lines = try priced.map { line in
+            Order.Line(
+                sku: line.sku, title: quotes[line.sku]?.title ?? line.sku, quantity: line.quantity, fulfilled: 0,
+                returned: 0, unit_price: line.unitPrice, total: try line.unitPrice.multiplied(by: line.quantity),
+                image: quotes[line.sku]?.image)
+        }
+        return Order(
+            id: OrderID(at: now), number: "", status: .pending, payment_status: .pending,
+            fulfilment_status: .unfulfilled, email: input.email, customer: context.caller.userID, lines: lines,
+            sums: sums, refunded: .zero(sums.total.currency), coupon: input.coupon,
+            shipping_method: input.shipping_method, shipping_address: input.shipping_address, reason: nil,
+            created_at: input.placed_at ?? now, updated_at: now)
+    }
+
+    /// The lines asked for, and what their SKUs cost.
+    private func wanted(
+        _ cart: CartID?, _ lines: [OrderLineInput]?, _ context: CallContext
+    ) async throws -> (lines: [OrderLineInput], quotes: [String: Quote]) {
+        let wanted: [OrderLineInput]
+        switch (cart, lines) {
+        case (let cart?, nil):
+            wanted = try await CartsStore(database: store.database).lines(of: cart).map {
+                OrderLineInput(sku: $0.sku, quantity: $0.quantity)
+            }
+        case (nil, let lines?): wanted = lines
+        default: throw Problem.invalid("", "expected either cart or lines")
+        }
+        guard !wanted.isEmpty else { throw Problem(.emptyOrder, "there are no lines, expected one or more") }
+        let skus = wanted.count == 1 ? [wanted[0].sku] : Array(Set(wanted.map(\.sku)))
+        let found = try await products.quote(QuoteQuery(skus: skus), context.acting(as: "orders")).items
+        let quotes = Dictionary(found.map { ($0.sku, $0) }, uniquingKeysWith: { first, _ in first })
+        if quotes.count < skus.count {
+            let unknown = wanted.enumerated().filter { quotes[$0.element.sku] == nil }
+            var problem = Problem(
+                .unknownSKU,
+                "not for sale: " + unknown.prefix(5).map(\.element.sku).joined(separator: ", ")
+                    + (unknown.count > 5 ? " and \(unknown.count - 5) more" : ""))
+            problem.extensions["pointers"] = .array(unknown.prefix(100).map { .string("/lines/\($0.offset)/sku") })
+            throw problem
+        }
+        return (wanted, quotes)
+    }
+
+    /// A key that was seen before: the first answer once more, or what stands in its way.
+    private func replay(
+        _ known: OrdersStore.KeyRecord, _ fingerprint: Int64, _ context: CallContext
+    ) async throws -> PlacedOrder {
+        guard known.fingerprint == fingerprint else {
+            throw Problem(.keyReused, "this Idempotency-Key was used for another order; take a new key")
+        }
+        guard let order = try await store.order(known.order) else { throw Problem(.notFound, "the order is gone") }
+        guard order.status == .pending else {
+            return PlacedOrder(order: try await firstAnswer(order), isReplayed: true)
+        }
+        let taken = try await store.take(
+            order.id, owner: owner, takesOverAll: isAlone, at: clock.now(), until: leaseEnd())
+        guard let taken else {
+            throw Problem(.keyInUse, "the order with this key is being placed", retryAfter: 1)
+        }
+        metrics.recovered.increment()
+        let ended = try await drive(
+            Saga(taken.kind, refusal: try await store.refusal(of: order.id)), of: order, token: taken.token ?? "",
+            cart: taken.cart, context)
+        return PlacedOrder(order: try await answer(ended), isReplayed: true)
+    }
+
+    /// A confirmed order, or the refusal that ended it.
+    private func answer(_ order: Order) async throws -> Order {
+        guard order.status == .cancelled, let refusal = try await store.refusal(of: order.id) else { return order }
+        throw refusal.problem(order: order.id)
+    }
+
+    /// What was answered when the order was placed, whatever became of it since.
+    private func firstAnswer(_ order: Order) async throws -> Order {
+        var first = try await answer(order)
+        first.status = .confirmed
+        first.payment_status = .authorized
+        first.fulfilment_status = .unfulfilled
+        first.refunded = .zero(order.total.currency)
+        first.reason = nil
+        for index in first.lines.indices {
+            first.lines[index].fulfilled = 0
+            first.lines[index].returned = 0
+        }
+        return first
+    }
+}
+
+/// Tells one request body from another: FNV-1a.
+enum Fingerprint {
+    static func of(_ bytes: [UInt8]) -> Int64 {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        return Int64(bitPattern: hash)
+    }
+}

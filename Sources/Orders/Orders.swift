@@ -1,0 +1,75 @@
+public import Contracts
+public import Database
+import Events
+public import Kernel
+public import Logging
+import Metrics
+
+/// Orders, from checkout to return.
+///
+/// An order's life is a saga (`Saga`): what is decided is written down first, then done, and whoever finds it unfinished
+/// goes on. A process works on a saga while it holds its lease.
+public struct Orders: OrdersService {
+    /// How long a process may work on a saga before another one takes it up.
+    static let lease = Duration.seconds(30)
+    static let keyLifetime = Duration.seconds(24 * 3_600)
+
+    let store: OrdersStore
+    let products: any ProductsService
+    let payments: any PaymentsService
+    let pricing: Pricing
+    let clock: any WallClock
+    let logger: Logger
+    /// Called after a commit that appended to the outbox.
+    let wake: @Sendable () -> Void
+    /// Names this process in leases.
+    let owner: String
+    /// No other process works on these orders: a lease of another owner is one of a process that died.
+    let isAlone: Bool
+    let reservationTime: Duration
+    let metrics: OrdersMetrics
+
+    /// - Parameters:
+    ///   - isAlone: true where the data folder is this process's own.
+    ///   - reservationTime: how long stock stays held for an order that is not settled. Far longer than a lease, so that
+    ///     recovery decides before the expiry does.
+    public init(
+        database: any Database, products: any ProductsService, payments: any PaymentsService,
+        policy: ShopPolicy = ShopPolicy(), isAlone: Bool = true, reservationTime: Duration = .seconds(86_400),
+        clock: any WallClock = SystemClock(), logger: Logger = Logger(label: "souk.orders"),
+        wake: @escaping @Sendable () -> Void = {}
+    ) {
+        store = OrdersStore(database: database)
+        self.products = products
+        self.payments = payments
+        pricing = Pricing(policy: policy)
+        self.isAlone = isAlone
+        self.reservationTime = reservationTime
+        self.clock = clock
+        self.logger = logger
+        self.wake = wake
+        owner = ID<ProcessKind>(at: clock.now()).description
+        metrics = OrdersMetrics()
+    }
+
+    private enum ProcessKind: Identified { static let idPrefix = "process" }
+
+    public static let migrations = OrdersMigrations.all
+
+    func leaseEnd() -> Timestamp { clock.now() + Self.lease }
+}
+
+/// What is counted, made once.
+struct OrdersMetrics: Sendable {
+    let confirmed = Counter(label: "souk_orders_total", dimensions: [("status", "confirmed")])
+    let refused = Counter(label: "souk_orders_total", dimensions: [("status", "refused")])
+    let cancelled = Counter(label: "souk_orders_total", dimensions: [("status", "cancelled")])
+    let recovered = Counter(label: "souk_sagas_recovered_total")
+    let pending = Gauge(label: "souk_sagas_pending")
+    let checkout = Timer(label: "souk_checkout_seconds")
+
+    func revenue(_ total: Money) {
+        Counter(label: "souk_revenue_minor_units_total", dimensions: [("currency", total.currency.code)])
+            .increment(by: total.amount)
+    }
+}
