@@ -43,7 +43,7 @@ import Wire
         func write(_ id: String, _ value: Int) { values.withLock { $0[id] = value } }
     }
 
-    @Test("the second reader is served without the route; after a write the route is asked again") func keeps() async throws {
+    @Test("the second reader is served without the route, the first after a write by it") func keeps() async throws {
         let shelf = Shelf(padding: 3_000)
         let edge = EdgeCache()
         try await Toy.serve(routes: [shelf.route], edge: edge) { port in

@@ -181,7 +181,7 @@ struct Peer {
     var buffer = ByteBuffer()
 
     static func connect<Value: Sendable>(
-        _ port: Int, _ body: @escaping @Sendable (inout Peer) async throws -> Value
+        _ port: Int, _ body: (inout Peer) async throws -> Value
     ) async throws -> Value {
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .channelOption(ChannelOptions.allowRemoteHalfClosure, value: true)

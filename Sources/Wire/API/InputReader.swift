@@ -43,7 +43,8 @@ struct InputReader: Sendable {
     private func add(_ query: Query, to object: inout JSONObject) throws(Problem) {
         guard !query.isEmpty else { return }
         guard takesQuery else {
-            throw Problem.invalid(query.pairs.prefix(20).map { Violation(pointer: "/" + $0.0, detail: "is not a known query parameter") })
+            throw Problem.invalid(
+                query.pairs.prefix(20).map { Violation(pointer: "/" + $0.0, detail: "is not a known query parameter") })
         }
         for (name, text) in query.pairs {
             if inPath.contains(name) { throw Problem.invalid("/" + name, "is given by the path already") }

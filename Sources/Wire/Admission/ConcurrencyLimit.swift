@@ -17,12 +17,15 @@ package struct ConcurrencyLimit: Sendable {
     /// What the limit may grow in one step even when all is well.
     static let headroom = 4.0
     static let smoothing = 0.2
-    /// Samples over which the usual time forgets.
-    static let memory = 2_000.0
+    /// Windows over which the usual time forgets, a minute of traffic. Faster, and congestion would soon be usual.
+    static let memory = 600.0
+    /// One request counts as no slower than so many usual ones.
+    static let outlier = 4.0
 
     private let bounds: ClosedRange<Double>
     private var estimate: Double
     private var usual: [Priority: Double] = [:]
+    private var recent: [Priority: (sum: Double, count: Double)] = [:]
     private var gradients: [Double] = []
     private var windowStart = 0.0
     private var mostInFlight = 0
@@ -43,8 +46,8 @@ package struct ConcurrencyLimit: Sendable {
     package mutating func record(_ priority: Priority, seconds: Double, inFlight: Int, now: Double) {
         let before = usual[priority] ?? seconds
         let gradient = seconds <= Self.comfortable ? 1 : min(1, max(0.5, Self.tolerance * before / seconds))
-        usual[priority] = before + (seconds - before) / Self.memory
-        if before / max(seconds, 1e-9) > 2 { usual[priority] = before * 0.95 }
+        let (sum, count) = recent[priority] ?? (0, 0)
+        recent[priority] = (sum + min(seconds, Self.outlier * before), count + 1)
         if gradients.count < Self.mostSamples { gradients.append(gradient) }
         mostInFlight = max(mostInFlight, inFlight)
         if gradients.count >= Self.leastSamples, now - windowStart >= Self.window { decide(now) }
@@ -53,14 +56,25 @@ package struct ConcurrencyLimit: Sendable {
     private mutating func decide(_ now: Double) {
         gradients.sort()
         let gradient = gradients[gradients.count / 2]
-        // With less than half of the limit in use nothing is learnt about more.
-        if Double(mostInFlight) >= estimate / 2 || gradient < 1 {
+        // With less than half of the limit in use nothing is learnt about it.
+        if Double(mostInFlight) >= estimate / 2 {
             let next = estimate * gradient + Self.headroom
             estimate = estimate * (1 - Self.smoothing) + next * Self.smoothing
             estimate = min(max(estimate, bounds.lowerBound), bounds.upperBound)
         }
+        for (priority, (sum, count)) in recent { learn(priority, sum / count) }
+        recent.removeAll(keepingCapacity: true)
         gradients.removeAll(keepingCapacity: true)
         mostInFlight = 0
         windowStart = now
+    }
+
+    private mutating func learn(_ priority: Priority, _ mean: Double) {
+        guard let before = usual[priority] else {
+            usual[priority] = mean
+            return
+        }
+        // What was slow at first, or for a while, is forgotten quickly.
+        usual[priority] = mean < before / 2 ? before * 0.95 : before + (mean - before) / Self.memory
     }
 }

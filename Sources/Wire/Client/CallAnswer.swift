@@ -7,13 +7,16 @@ struct CallAnswer {
     let body: [UInt8]
     let call: CallRequest
 
-    func reply<Output: Shaped>(_ type: Output.Type, _ endpoint: EndpointDescription) throws(CallFailure) -> Reply<Output> {
+    func reply<Output: Shaped>(_ type: Output.Type, _ endpoint: EndpointDescription) throws(CallFailure) -> Reply<
+        Output
+    > {
         guard (200...299).contains(status) else { throw failure(endpoint) }
         let value: Output
         do {
             value = try JSON.decode(Output.self, from: body.isEmpty ? Array("{}".utf8) : body)
         } catch {
-            throw .unknown(OutcomeUnknown("\(call.method) \(call.path): \(status) with a body that cannot be read: \(error)"))
+            throw .unknown(
+                OutcomeUnknown("\(call.method) \(call.path): \(status) with a body that cannot be read: \(error)"))
         }
         var reply = Reply(value)
         reply.location = headers("location")

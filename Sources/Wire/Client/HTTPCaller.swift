@@ -78,7 +78,9 @@ public final class HTTPCaller: RemoteCaller {
         var request = HTTPClientRequest(url: base + call.target)
         request.method = HTTPMethod(rawValue: call.method)
         for (name, value) in call.headers { request.headers.add(name: name, value: value) }
-        if let token = try await bearer(context) { request.headers.add(name: "authorization", value: "Bearer \(token)") }
+        if let token = try await bearer(context) {
+            request.headers.add(name: "authorization", value: "Bearer \(token)")
+        }
         let remaining = context.deadline - ContinuousClock.now
         request.headers.add(name: "souk-deadline", value: String(max(1, remaining.microseconds / 1_000)))
         if let body = call.body {
@@ -117,8 +119,11 @@ extension CallFailure {
         switch error {
         case is NIOConnectionError: true
         case let error as HTTPClientError:
-            [.connectTimeout, .getConnectionFromPoolTimeout, .tlsHandshakeTimeout, .invalidURL, .emptyHost, .emptyScheme]
-                .contains(error)
+            [
+                .connectTimeout, .getConnectionFromPoolTimeout, .tlsHandshakeTimeout, .invalidURL, .emptyHost,
+                .emptyScheme,
+            ]
+            .contains(error)
         case let error as IOError: [ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ENOENT].contains(error.errnoCode)
         default: false
         }

@@ -55,7 +55,7 @@ struct ConnectionChannel: ServerChildChannel {
 
 /// The task that serves a connection, so that its event loop can cancel a request that takes too long.
 final class TaskWatch: Sendable {
-    // Unchecked: a task's handle may be cancelled from any thread while the task lives, and the lock holds that it does.
+    // Unchecked: any thread may cancel a task while it lives, and the lock holds that it does.
     private struct Handle: @unchecked Sendable {
         let task: UnsafeCurrentTask
     }

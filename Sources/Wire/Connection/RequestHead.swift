@@ -105,7 +105,9 @@ extension RequestHead {
             if position > 32 { throw .malformed("expected a method") }
             return nil
         }
-        guard position > 0, position <= 32, bytes[position] == ASCII.space else { throw .malformed("expected a method") }
+        guard position > 0, position <= 32, bytes[position] == ASCII.space else {
+            throw .malformed("expected a method")
+        }
         method = 0..<position
         isGet = position == 3 && bytes.equals(0..<3, "GET")
         isHead = position == 4 && bytes.equals(0..<4, "HEAD")
@@ -190,7 +192,7 @@ extension RequestHead {
     }
 
     private mutating func conclude() throws(Refusal) {
-        if isChunked, contentLength != nil { throw .malformed("Content-Length and Transfer-Encoding exclude each other") }
+        if isChunked, contentLength != nil { throw .malformed("Content-Length and Transfer-Encoding are both given") }
         if isChunked, !keepsAlive { throw .malformed("HTTP/1.0 has no Transfer-Encoding") }
         guard hosts == 1 || hosts == 0 && !keepsAlive else { throw .malformed("expected one Host header") }
         keepsAlive = !saysClose && (keepsAlive || saysKeepAlive)

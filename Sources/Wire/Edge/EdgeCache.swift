@@ -7,7 +7,7 @@ import Synchronization
 ///
 /// Kept are answers that are the same for every visitor, under the exact bytes of their target. What was written is
 /// told by `markStale`: when it returns, no answer that shows it is found any more in this process, nor is one kept
-/// that was being made at that moment. Where other processes write too, `maxAge` bounds for how long they are not heard.
+/// that was being made at that moment. Where other processes write too, `maxAge` bounds for how long nobody hears.
 ///
 /// The store is cut into shards, each behind a lock that is held for a look-up only.
 public final class EdgeCache: Staleness {
@@ -93,8 +93,11 @@ extension EdgeCache {
     }
 
     /// Keeps an answer unless it is stale already or its target is too long.
-    func keep(_ answer: Answer, for target: String, since ticket: UInt64, _ metrics: RouteMetrics, _ renderer: Renderer) {
-        guard let keeping = answer.keeping, target.utf8.count <= Self.longestTarget, target.hasPrefix("/") else { return }
+    func keep(_ answer: Answer, for target: String, since ticket: UInt64, _ metrics: RouteMetrics, _ renderer: Renderer)
+    {
+        guard let keeping = answer.keeping, target.utf8.count <= Self.longestTarget, target.hasPrefix("/") else {
+            return
+        }
         let bytes = Array(target.utf8)
         let expiry = keeping.isImmutable ? nil : maxAge.map { NIODeadline.now() + $0 }
         let entry = EdgeEntry(bytes, hash(of: bytes), answer, keeping, expiry, metrics, renderer)

@@ -17,9 +17,9 @@ public enum OpenAPI {
             "info": [
                 "title": "Souk", "version": .string(version),
                 "description": """
-                    A shop. Amounts are integers in the currency's minor unit; times are RFC 3339 in UTC; errors are \
-                    RFC 9457 problems with a stable `type`.
-                    """,
+                A shop. Amounts are integers in the currency's minor unit; times are RFC 3339 in UTC; errors are \
+                RFC 9457 problems with a stable `type`.
+                """,
                 "license": ["name": "Apache 2.0", "identifier": "Apache-2.0"],
             ],
             "servers": [["url": "/"]],

@@ -80,7 +80,8 @@ struct Target {
         var rest = text[...]
         if !rest.hasPrefix("/") {
             // The absolute form, as proxies get it.
-            guard let scheme = rest.range(of: "://"), ["http", "https"].contains(rest[..<scheme.lowerBound].lowercased())
+            guard let scheme = rest.range(of: "://"),
+                ["http", "https"].contains(rest[..<scheme.lowerBound].lowercased())
             else { throw Problem(.badRequest, "expected a target that begins with /") }
             rest = rest[scheme.upperBound...]
             rest = rest.firstIndex(of: "/").map { rest[$0...] } ?? "/"

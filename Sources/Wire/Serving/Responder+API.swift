@@ -1,6 +1,5 @@
 import Kernel
 import NIOCore
-import Tracing
 
 /// What a request says about who sends it.
 struct Credentials {
@@ -42,7 +41,7 @@ extension Responder {
                 ifMatch: request.header("if-match"), ifNoneMatch: request.header("if-none-match"))
         }
         let input = try reader.read(request, exchange.target, exchange.parameters)
-        let reply = try await traced(endpoint.name, context) { try await route.handle(input, context) }
+        let reply = try await route.handle(input, context)
         return answer(reply, endpoint, exchange)
     }
 
@@ -52,17 +51,6 @@ extension Responder {
             milliseconds > 0
         else { return settings.requestTimeout }
         return min(.milliseconds(milliseconds), settings.requestTimeout)
-    }
-
-    /// Under a span, where the caller's trace is sampled.
-    private func traced<Value: Sendable>(
-        _ name: String, _ context: CallContext, _ body: () async throws -> Value
-    ) async throws -> Value {
-        guard context.trace.isSampled else { return try await body() }
-        var parent = ServiceContext.topLevel
-        InstrumentationSystem.instrument.extract(
-            ["traceparent": context.trace.traceparent], into: &parent, using: HeaderExtractor())
-        return try await withSpan(name, context: parent, ofKind: .server) { _ in try await body() }
     }
 
     private func answer(_ reply: Reply<[UInt8]>, _ endpoint: EndpointDescription, _ exchange: Exchange) -> Answer {
@@ -91,10 +79,6 @@ extension Responder {
         parts.append("after=\(Percent.encode(cursor))"[...])
         return "\(target.path)?\(parts.joined(separator: "&"))"
     }
-}
-
-private struct HeaderExtractor: Extractor {
-    func extract(key: String, from carrier: [String: String]) -> String? { carrier[key.lowercased()] }
 }
 
 /// Refuses what another site's page made a visitor's browser send: cookies go along with it.

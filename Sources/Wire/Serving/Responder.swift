@@ -30,14 +30,17 @@ struct Responder: Sendable {
     }
 
     func respond(to request: Incoming) async -> Outgoing {
-        let trace = request.header("traceparent").flatMap { TraceContext(traceparent: $0) }?.child() ?? .root()
+        let span = ServerSpan(request)
+        let trace = span.trace
         let isHead = request.head.isHead
         var metrics = unrouted
         var answer: Answer
         if let refusal = request.refusal {
             answer = .problem(refusal.problem)
         } else {
-            (answer, metrics) = await route(request, trace, isHead)
+            (answer, metrics) = await ServiceContext.$current.withValue(span.context) {
+                await route(request, trace, isHead)
+            }
         }
         let status = answer.status
         let closes = !request.keepsAlive || drain.isOn
@@ -53,11 +56,12 @@ struct Responder: Sendable {
             answer, isHead: isHead, closes: closes, extra: [("traceparent", trace.traceparent)])
         let time = (NIODeadline.now() - request.arrival).nanoseconds
         metrics.record(status: answer.status, nanoseconds: time)
+        span.end(metrics.route, request, status: answer.status)
         logger.debug(
             "request",
             metadata: [
                 "method": "\(request.method)", "target": "\(request.target)", "status": "\(answer.status)",
-                "microseconds": "\(time / 1_000)", "trace": "\(trace.traceID)",
+                "microseconds": "\(time / 1_000)", "trace_id": "\(trace.traceID)",
             ])
         return Outgoing(bytes: bytes, closes: closes)
     }
@@ -202,7 +206,7 @@ struct Responder: Sendable {
             level: level, "request failed",
             metadata: [
                 "error": "\(error)", "method": "\(exchange.request.method)", "path": "\(exchange.target.path)",
-                "trace": "\(exchange.trace.traceID)",
+                "trace_id": "\(exchange.trace.traceID)",
             ])
     }
 

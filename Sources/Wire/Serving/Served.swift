@@ -27,7 +27,7 @@ struct Served: Sendable {
 
 /// The metrics of one route; a handle for each status is made once.
 final class RouteMetrics: Sendable {
-    private let route: String
+    let route: String
     private let method: String
     private let priority: Priority
     private let handles = Mutex<[Int: (requests: Counter, time: Timer)]>([:])

@@ -21,7 +21,10 @@ struct Surroundings: Sendable {
         }
         return [
             ("/health", alive), ("/healthz", alive), ("/alive", alive), ("/ready", ready), ("/readyz", ready),
-            ("/metrics", { _ in Answer(200, "text/plain; version=0.0.4; charset=utf-8", Array(await metricsText().utf8)) }),
+            (
+                "/metrics",
+                { _ in Answer(200, "text/plain; version=0.0.4; charset=utf-8", Array(await metricsText().utf8)) }
+            ),
             ("/openapi.json", { _ in openAPI }),
             ("/version", { _ in .json(["name": "souk", "version": .string(version)]) }),
             ("/hello", { _ in .json(["message": "Hello, world!"]) }),
