@@ -91,7 +91,8 @@ extension Timestamp {
         return text
     }
 
-    /// Reads RFC 3339 with `Z` or an offset, seconds required, up to nine digits of fraction; nil otherwise.
+    /// Reads RFC 3339 with `Z` or an offset, seconds required, up to nine digits of fraction (those behind the sixth
+    /// are dropped); nil otherwise. Leap seconds and what an offset takes out of the years 0000 to 9999 are refused.
     public init?(rfc3339 text: String) {
         var bytes = Array(text.utf8)[...]
         func number(_ digits: Int) -> Int? {
@@ -119,8 +120,8 @@ extension Timestamp {
             let digits = bytes.prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }.count
             guard (1...9).contains(digits), let read = number(digits) else { return nil }
             fraction = read
-            for _ in digits..<6 where digits < 6 { fraction *= 10 }
-            for _ in 6..<digits where digits > 6 { fraction /= 10 }
+            for _ in 0..<max(0, 6 - digits) { fraction *= 10 }
+            for _ in 0..<max(0, digits - 6) { fraction /= 10 }
         }
         var offset = 0
         if !skip("Zz") {
@@ -131,8 +132,14 @@ extension Timestamp {
         }
         guard bytes.isEmpty else { return nil }
         let start = Timestamp(year: year, month: month, day: day, hour: hour, minute: minute, second: second)
-        self.init(microseconds: (start.seconds - Int64(offset)) * 1_000_000 + Int64(fraction))
+        let seconds = start.seconds - Int64(offset)
+        guard Self.writable.contains(seconds) else { return nil }
+        self.init(microseconds: seconds * 1_000_000 + Int64(fraction))
     }
+
+    /// The seconds whose year has four digits.
+    private static let writable =
+        Timestamp(year: 0, month: 1, day: 1).seconds..<Timestamp(year: 10_000, month: 1, day: 1).seconds
 
     private static func days(inMonth month: Int, of year: Int) -> Int {
         switch month {
@@ -196,7 +203,8 @@ public struct SystemClock: WallClock {
     public func sleep(for duration: Duration) async throws { try await Task.sleep(for: duration) }
 }
 
-/// A clock that stands still until a test moves it. Sleepers wake in the order of their deadlines.
+/// A clock that stands still until a test moves it. Sleepers wake in the order of their deadlines, then of falling
+/// asleep.
 public final class ManualClock: WallClock {
     private struct State {
         var now: Timestamp
@@ -219,9 +227,9 @@ public final class ManualClock: WallClock {
             state.now = state.now + duration
             let due = state.sleepers.filter { $0.value.deadline <= state.now }
             for key in due.keys { state.sleepers[key] = nil }
-            return due.values.sorted { $0.deadline < $1.deadline }
+            return due.sorted { ($0.value.deadline, $0.key) < ($1.value.deadline, $1.key) }
         }
-        for sleeper in woken { sleeper.continuation.resume() }
+        for sleeper in woken { sleeper.value.continuation.resume() }
     }
 
     public func sleep(for duration: Duration) async throws {

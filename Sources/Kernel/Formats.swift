@@ -17,7 +17,8 @@ extension Schema {
     public static let sku = Schema.string(
         1...100,
         Format("a SKU", pattern: "^[!-~]([ -~]{0,98}[!-~])?$", example: "HOT-1") { text in
-            text.utf8.allSatisfy { (0x20...0x7E).contains($0) } && text.utf8.first != 0x20 && text.utf8.last != 0x20
+            (1...100).contains(text.utf8.count) && text.utf8.allSatisfy { (0x20...0x7E).contains($0) }
+                && text.utf8.first != 0x20 && text.utf8.last != 0x20
         })
 
     /// Enough of RFC 5321 to catch mistakes; whether it receives mail, only mail can tell.
@@ -45,13 +46,26 @@ extension Schema {
         })
 
     public static let currency = Schema.string(
-        3...3, Format("an ISO 4217 currency code", pattern: "^[A-Z]{3}$", example: "GBP") { Currency($0) != nil })
+        3...3,
+        Format(
+            "an ISO 4217 currency code", pattern: "^(?:\(Currency.codes.joined(separator: "|")))$", example: "GBP"
+        ) { Currency($0) != nil })
 
+    /// Any day but 29 February.
+    private static let day =
+        "[0-9]{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)"
+        + "|02-(?:0[1-9]|1[0-9]|2[0-8]))"
+    private static let leapDay =
+        "(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)-02-29"
+    private static let hourAndMinute = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
+
+    /// RFC 3339; a space instead of the `T` is accepted, as its note has it.
     public static let time = Schema.string(
         20...35,
         Format(
             "an RFC 3339 time",
-            pattern: "^\\d{4}-\\d{2}-\\d{2}[Tt]\\d{2}:\\d{2}:\\d{2}(\\.\\d{1,9})?([Zz]|[+-]\\d{2}:\\d{2})$",
+            pattern: "^(?:\(day)|\(leapDay))[Tt ]\(hourAndMinute):[0-5][0-9](?:\\.[0-9]{1,9})?"
+                + "(?:[Zz]|[+-]\(hourAndMinute))$",
             example: "2026-01-01T00:00:00Z"
         ) { Timestamp(rfc3339: $0) != nil })
 

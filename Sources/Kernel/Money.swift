@@ -33,18 +33,21 @@ public struct Currency: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// The codes of all currencies, in alphabetical order.
+    public static let codes = exponents.keys.sorted()
+
     public static func == (left: Currency, right: Currency) -> Bool { left.code == right.code }
     public func hash(into hasher: inout Hasher) { hasher.combine(code) }
 
     /// Active codes of ISO 4217 (list one, without metals, funds and test codes).
     private static let exponents: [String: Int] = {
         let two =
-            "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CNY "
-            + "COP CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR "
-            + "ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK "
-            + "MXN MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP "
-            + "SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD UYU UZS VED VES WST XCD YER ZAR "
-            + "ZMW ZWG"
+            "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF "
+            + "CNY COP CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG "
+            + "HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU "
+            + "MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR "
+            + "SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD UYU UZS VED "
+            + "VES WST XCD XCG YER ZAR ZMW ZWG"
         let zero = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF"
         let three = "BHD IQD JOD KWD LYD OMR TND"
         var table: [String: Int] = [:]
@@ -98,7 +101,9 @@ public struct Money: Hashable, Sendable {
     }
 
     public func subtracting(_ other: Money) throws(MoneyError) -> Money {
-        try adding(Money(-other.amount, other.currency))
+        guard currency == other.currency else { throw .mixedCurrencies(currency, other.currency) }
+        let (difference, overflow) = amount.subtractingReportingOverflow(other.amount)
+        return try Self.checked(difference, overflow, currency)
     }
 
     public func multiplied(by quantity: Int64) throws(MoneyError) -> Money {
@@ -112,6 +117,8 @@ public struct Money: Hashable, Sendable {
         let (high, low) = amount.magnitude.multipliedFullWidth(by: numerator.magnitude)
         guard high < denominator.magnitude else { throw .overflow }
         let (quotient, remainder) = denominator.magnitude.dividingFullWidth((high, low))
+        // Looked at before rounding too, which would trap at the largest of all.
+        guard quotient <= UInt64(Self.limit) else { throw .overflow }
         let rounded = remainder >= denominator.magnitude - remainder ? quotient + 1 : quotient
         guard rounded <= UInt64(Self.limit) else { throw .overflow }
         let negative = (amount < 0) != (numerator < 0)
@@ -156,7 +163,8 @@ public struct Money: Hashable, Sendable {
         let rest = digits.suffix(min(max(surplus, 0), digits.count))
         if rest.contains(where: { $0 != 0 }) {
             guard rounding == .halfUp else { throw .tooManyDecimals(text, currency) }
-            if surplus <= digits.count, let first = rest.first, first >= 5 { value += 1 }
+            if let first = rest.first, first >= 5 { value += 1 }
+            guard value <= Self.limit else { throw .overflow }
         }
         self.init(negative ? -value : value, currency)
     }

@@ -39,8 +39,8 @@ public struct ProblemType: Hashable, Sendable {
 
 /// An error that a caller is told of: RFC 9457 `application/problem+json`. Thrown by every contract.
 ///
-/// Anything thrown that is not a `Problem` is a defect or a lost back end: it is logged with its details and answered as
-/// `internal-error`, which shows none of them.
+/// Anything thrown that is not a `Problem` is a defect or a lost back end: it is logged with its details and answered
+/// as `internal-error`, which shows none of them.
 public struct Problem: Error, Sendable {
     public let type: ProblemType
     /// What happened this time, for a person, with the names and limits concerned.

@@ -140,7 +140,7 @@ extension Schema {
         case (.integer(let range), .integer(let integer)): range.contains(integer)
         case (.number(let range), .number(let number)): range.contains(number)
         case (.number(let range), .integer(let integer)): range.contains(Double(integer))
-        case (.integer(let range), .number(let number)): Int64(exactly: number).map { range.contains($0) } ?? false
+        case (.integer(let range), .number): value.integerValue.map(range.contains) ?? false
         case (.string(let length, let format), .string(let text)):
             length.contains(text.unicodeScalars.count) && (format?.matches(text) ?? !text.hasControlCharacters)
         case (.choice(let choices), .string(let text)): choices.contains(text)
@@ -157,7 +157,16 @@ extension Schema {
         case (.array(_, let count), .array(let values)) where values.count > count.upperBound:
             return "has \(values.count) entries, at most \(count.upperBound) are accepted"
         default:
-            return "expected \(expectation), found \(value.summary)"
+            return "expected \(expectation), found \(found(value))"
+        }
+    }
+
+    /// What there is instead. Never the content of text: it may be a password or a token.
+    private func found(_ value: JSON) -> String {
+        switch (self, value) {
+        case (.string, .string(let text)): "text of \(text.unicodeScalars.count) characters"
+        case (.string, _): value.kind
+        default: value.summary
         }
     }
 
