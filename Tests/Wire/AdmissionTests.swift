@@ -1,7 +1,6 @@
 import Kernel
 import Testing
-
-@testable import Wire
+import Wire
 
 @Suite("Admission") struct AdmissionTests {
     /// A server whose cores share their time among all requests in flight, with a price for each beyond the cores:

@@ -3,8 +3,7 @@ import NIOCore
 import NIOPosix
 import Synchronization
 import Testing
-
-@testable import Wire
+import Wire
 
 @Suite("Calls to another process") struct CallerTests {
     static func with(

@@ -19,7 +19,7 @@ import Darwin
 public final class HTTPCaller: RemoteCaller {
     /// Bytes of an answer.
     static let largestAnswer = 16 << 20
-    static let attempts = 4
+    package static let attempts = 4
     static let connectTimeout = TimeAmount.seconds(2)
 
     /// `http://host:port`, without a path.

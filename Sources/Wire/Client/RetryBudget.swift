@@ -1,14 +1,16 @@
 import Synchronization
 
 /// Lets retries be a part of all calls only: each call pays in a tenth of a retry.
-final class RetryBudget: Sendable {
+package final class RetryBudget: Sendable {
     static let part = 0.1
     static let most = 10.0
     private let tokens = Mutex(RetryBudget.most)
 
-    func deposit() { tokens.withLock { $0 = min(Self.most, $0 + Self.part) } }
+    package init() {}
 
-    func withdraw() -> Bool {
+    package func deposit() { tokens.withLock { $0 = min(Self.most, $0 + Self.part) } }
+
+    package func withdraw() -> Bool {
         tokens.withLock { tokens in
             guard tokens >= 1 else { return false }
             tokens -= 1
