@@ -83,7 +83,7 @@ let package = Package(
             ["Kernel", atomics, collections, httpClient, hummingbird, hummingbirdCore, lifecycle, logging, metrics, tracing]
                 + nio),
 
-        library("Products", seams + [logging, metrics]),
+        library("Products", seams + [lifecycle, logging, metrics]),
         library("Orders", seams + [lifecycle, logging, metrics]),
         library("Payments", seams + [logging, metrics, crypto]),
         library("Users", seams + [logging, metrics, crypto, cryptoExtras]),
