@@ -41,9 +41,9 @@ public struct AdmissionSettings: Sendable {
     public var initial = 64
     public var bounds = 16...1_000
     /// Requests that may wait for a place.
-    public var queue = 128
-    /// How long one may wait for a place.
-    public var patience = Duration.milliseconds(500)
+    public var queue = 1_000
+    /// How long one may wait for a place when a crowd comes; a tenth of it when the crowd stays.
+    public var patience = Duration.seconds(1)
 
     public init() {}
 }
@@ -56,8 +56,11 @@ public struct ClientSettings: Sendable {
     /// Requests at once.
     public var burst = 400.0
     public var exemptsLoopback = true
-    /// Addresses whose `X-Forwarded-For` is believed.
+    /// Addresses, or ranges of them (`10.0.0.0/8`), whose `X-Forwarded-For` is believed.
     public var trustedProxies: [String] = []
 
     public init() {}
+
+    /// Whether a text is an address or a range of addresses.
+    public static func isAddressRange(_ text: String) -> Bool { AddressRange(text) != nil }
 }

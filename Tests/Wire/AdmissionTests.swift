@@ -39,9 +39,13 @@ import Wire
                     }
                 }
                 progress()
-                for id in queue.expire(now: now) {
-                    if let priority = waiting.removeValue(forKey: id) { refused[priority, default: 0] += 1 }
-                }
+                refuse(queue.expire(now: now))
+            }
+        }
+
+        private mutating func refuse(_ ids: [Int]) {
+            for id in ids {
+                if let priority = waiting.removeValue(forKey: id) { refused[priority, default: 0] += 1 }
             }
         }
 
@@ -65,9 +69,11 @@ import Wire
             for job in jobs where job.left <= 0 {
                 served[job.priority, default: 0] += 1
                 times.append(now - job.start)
-                for id in queue.leave(job.priority, seconds: now - job.start, now: now) {
+                let turn = queue.leave(job.priority, seconds: now - job.start, now: now)
+                for id in turn.admitted {
                     if let priority = waiting.removeValue(forKey: id) { begin(priority) }
                 }
+                refuse(turn.turnedAway)
             }
             jobs.removeAll { $0.left <= 0 }
         }
@@ -136,6 +142,7 @@ import Wire
         settings.initial = 16
         settings.bounds = 16...16
         settings.queue = 4
+        settings.patience = .milliseconds(500)
         var queue = AdmissionQueue(settings)
         for _ in 0..<16 { #expect(queue.enter(.checkout, now: 0) == .admitted) }
         #expect(queue.enter(.checkout, now: 0) == .waits(1))
@@ -144,8 +151,8 @@ import Wire
         #expect(queue.enter(.browse, now: 0) == .turnedAway)
         #expect(queue.enter(.checkout, now: 0.1) == .waits(4))
         #expect(queue.enter(.checkout, now: 0.1) == .turnedAway)
-        #expect(queue.leave(.checkout, seconds: nil, now: 0.2) == [1])
-        #expect(queue.leave(.checkout, seconds: nil, now: 0.2) == [4])
+        #expect(queue.leave(.checkout, seconds: nil, now: 0.2).admitted == [1])
+        #expect(queue.leave(.checkout, seconds: nil, now: 0.2).admitted == [4])
         #expect(queue.expire(now: 0.6) == [2, 3])
         #expect(queue.inFlight == 16 && queue.waiting == 0)
     }
@@ -167,9 +174,11 @@ import Wire
             } else if !inside.isEmpty {
                 let left = inside.remove(at: Int.random(in: inside.indices, using: &generator))
                 let seconds = Double.random(in: 0...0.5, using: &generator)
-                for id in queue.leave(left, seconds: seconds, now: now) {
+                let turn = queue.leave(left, seconds: seconds, now: now)
+                for id in turn.admitted {
                     if let priority = waiting.removeValue(forKey: id) { inside.append(priority) }
                 }
+                for id in turn.turnedAway { waiting[id] = nil }
             }
             for id in queue.expire(now: now) { waiting[id] = nil }
             #expect(queue.inFlight == inside.count && queue.waiting == waiting.count)

@@ -18,6 +18,16 @@ import Wire
         }
     }
 
+    @Test("a slash too many leads to the page, for pages") func slashes() async throws {
+        try await Toy.serve { port in
+            let answer = try await Peer.ask(port, "GET", "/pages/a%20b/?x=1")
+            #expect(answer.status == 308 && answer["location"] == "/pages/a%20b?x=1")
+            for path in ["/api/things/", "//", "//pages/a/", "/pages//"] {
+                try await Peer.expect(404, port, "GET", path)
+            }
+        }
+    }
+
     @Test("a form that is not one is refused", arguments: [("name=%ff", 400), ("name=%00", 400), ("name=%z", 400)])
     func badForms(body: String, status: Int) async throws {
         try await Toy.serve { port in

@@ -77,11 +77,12 @@ final class Admission: Sendable {
         guard isEnabled else { return }
         let now = NIODeadline.now()
         let seconds = isServed ? Double((now - place.since).nanoseconds) / 1e9 : nil
-        let woken = state.withLock { state in
-            let admitted = state.queue.leave(place.priority, seconds: seconds, now: now.inSeconds)
-            return admitted.isEmpty ? [] : state.take(admitted, true)
+        let (admitted, turnedAway) = state.withLock { state in
+            let turn = state.queue.leave(place.priority, seconds: seconds, now: now.inSeconds)
+            return (state.take(turn.admitted, true), state.take(turn.turnedAway, false))
         }
-        for waiter in woken { waiter.resume(returning: true) }
+        for waiter in admitted { waiter.resume(returning: true) }
+        for waiter in turnedAway { waiter.resume(returning: false) }
     }
 
     /// Turns away who waited too long, and says how things are. Called a few times a second.

@@ -5,6 +5,9 @@ package import Kernel
 ///
 /// Each priority may fill a share of the limit only, so that the last places belong to those before it: reports are
 /// turned away first, checkout last.
+///
+/// A crowd that comes at once may wait in the queue. When the queue was not empty for as long as one may wait, the crowd
+/// stays: then only who waited shortly is let in, for an answer that comes late helps nobody (Facebook's CoDel).
 package struct AdmissionQueue: Sendable {
     package enum Decision: Equatable, Sendable {
         case admitted
@@ -15,8 +18,11 @@ package struct AdmissionQueue: Sendable {
 
     private struct Waiter {
         let id: Int
-        let deadline: Double
+        let since: Double
     }
+
+    /// The part of their patience that waiters have when the crowd stays.
+    static let impatience = 0.1
 
     package private(set) var limit: ConcurrencyLimit
     package private(set) var inFlight = 0
@@ -25,6 +31,7 @@ package struct AdmissionQueue: Sendable {
     private var nextID = 0
     private let capacity: Int
     private let patience: Double
+    private var lastEmpty = 0.0
 
     package init(_ settings: AdmissionSettings) {
         limit = ConcurrencyLimit(initial: settings.initial, bounds: settings.bounds)
@@ -44,7 +51,12 @@ package struct AdmissionQueue: Sendable {
 
     private func places(_ priority: Priority) -> Int { max(1, Int(Double(limit.limit) * Self.share(priority))) }
 
+    private func patience(_ now: Double) -> Double {
+        now - lastEmpty > patience ? patience * Self.impatience : patience
+    }
+
     package mutating func enter(_ priority: Priority, now: Double) -> Decision {
+        if waiting == 0 { lastEmpty = now }
         if inFlight < places(priority), queues[...priority.rank].allSatisfy(\.isEmpty) {
             inFlight += 1
             return .admitted
@@ -52,33 +64,42 @@ package struct AdmissionQueue: Sendable {
         guard waiting < Int(Double(capacity) * Self.share(priority)) else { return .turnedAway }
         nextID += 1
         waiting += 1
-        queues[priority.rank].append(Waiter(id: nextID, deadline: now + patience))
+        queues[priority.rank].append(Waiter(id: nextID, since: now))
         return .waits(nextID)
     }
 
-    /// One is done.
+    /// Whose waiting is over.
+    package struct Turn: Equatable, Sendable {
+        package var admitted: [Int] = []
+        package var turnedAway: [Int] = []
+    }
+
+    /// One is done. Afterwards nobody waits while there is a place for them.
     /// - Parameter seconds: how long it took; nil if it says nothing about that (it failed or was cancelled).
-    /// - Returns: who waited and is let in now.
-    package mutating func leave(_ priority: Priority, seconds: Double?, now: Double) -> [Int] {
+    package mutating func leave(_ priority: Priority, seconds: Double?, now: Double) -> Turn {
         if let seconds { limit.record(priority, seconds: seconds, inFlight: inFlight, now: now) }
         inFlight -= 1
-        var admitted: [Int] = []
+        guard waiting > 0 else {
+            lastEmpty = now
+            return Turn()
+        }
+        var turn = Turn(turnedAway: expire(now: now))
         for priority in Priority.allCases {
-            while inFlight < places(priority), let first = queues[priority.rank].first, first.deadline >= now {
-                queues[priority.rank].removeFirst()
+            while inFlight < places(priority), let first = queues[priority.rank].popFirst() {
                 waiting -= 1
                 inFlight += 1
-                admitted.append(first.id)
+                turn.admitted.append(first.id)
             }
         }
-        return admitted
+        return turn
     }
 
     /// - Returns: who waited too long and is turned away.
     package mutating func expire(now: Double) -> [Int] {
         var expired: [Int] = []
+        let earliest = now - patience(now)
         for rank in queues.indices {
-            while let first = queues[rank].first, first.deadline < now {
+            while let first = queues[rank].first, first.since < earliest {
                 queues[rank].removeFirst()
                 waiting -= 1
                 expired.append(first.id)

@@ -152,6 +152,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
             guard buffer.readableBytes >= remaining else { return false }
             hand(on: head, body: buffer.readSlice(length: remaining) ?? ByteBuffer(), context)
         case .chunks(let head, var body):
+            // Taken out while it grows: a second reference would copy the body with every piece.
+            state = .serving
             let isComplete = try body.read(&buffer, limit: limits.body)
             state = .chunks(head, body)
             guard isComplete else { return false }

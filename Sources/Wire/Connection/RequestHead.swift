@@ -17,18 +17,17 @@ struct RequestHead {
     private(set) var contentLength: Int?
     private(set) var isChunked = false
     private(set) var expectsContinue = false
-    /// Whether the client wants the connection to go on.
+    /// Whether the connection may go on: HTTP/1.1, and the client did not say otherwise.
     private(set) var keepsAlive = true
     private(set) var isGet = false
     private(set) var isHead = false
     private(set) var ifNoneMatch: Range<Int>?
     private(set) var traceparent: Range<Int>?
     private(set) var acceptsGzip = false
-    /// More than one `If-None-Match`, or another reason to leave the request to its route.
+    /// Nobody in particular asks, and in a simple way. What staff are told may differ from what the edge keeps.
     private(set) var isPlain = true
 
     private var hosts = 0
-    private var saysKeepAlive = false
     private var saysClose = false
 
     init() { fields.reserveCapacity(32) }
@@ -88,7 +87,6 @@ extension RequestHead {
         acceptsGzip = false
         isPlain = true
         hosts = 0
-        saysKeepAlive = false
         saysClose = false
     }
 
@@ -161,18 +159,17 @@ extension RequestHead {
         switch field.name.count {
         case 4 where bytes.matches(field.name, "host"):
             hosts += 1
-        case 5 where bytes.matches(field.name, "range"):
-            break
         case 6 where bytes.matches(field.name, "expect"):
             guard bytes.matches(field.value, "100-continue") else { throw .malformed("an Expect that is not known") }
             expectsContinue = true
         case 10 where bytes.matches(field.name, "connection"):
             bytes.forEachListed(field.value) { option in
                 if bytes.matches(option, "close") { saysClose = true }
-                if bytes.matches(option, "keep-alive") { saysKeepAlive = true }
             }
         case 11 where bytes.matches(field.name, "traceparent"):
             traceparent = field.value
+        case 13 where bytes.matches(field.name, "authorization"):
+            isPlain = false
         case 13 where bytes.matches(field.name, "if-none-match"):
             if ifNoneMatch != nil { isPlain = false }
             ifNoneMatch = field.value
@@ -195,6 +192,6 @@ extension RequestHead {
         if isChunked, contentLength != nil { throw .malformed("Content-Length and Transfer-Encoding are both given") }
         if isChunked, !keepsAlive { throw .malformed("HTTP/1.0 has no Transfer-Encoding") }
         guard hosts == 1 || hosts == 0 && !keepsAlive else { throw .malformed("expected one Host header") }
-        keepsAlive = !saysClose && (keepsAlive || saysKeepAlive)
+        keepsAlive = keepsAlive && !saysClose
     }
 }

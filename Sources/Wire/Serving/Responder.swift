@@ -89,8 +89,21 @@ struct Responder: Sendable {
             answer.headers.append(("allow", names))
             return (answer, unrouted)
         case .nothing:
+            if let answer = withoutSlash(exchange, method) { return (answer, unrouted) }
             return (refuse(Problem(.notFound, "nothing is at \(target.path)"), exchange), unrouted)
         }
+    }
+
+    /// A page's path with a slash too many leads to the page.
+    private func withoutSlash(_ exchange: Exchange, _ method: HTTPMethod?) -> Answer? {
+        let segments = exchange.target.segments
+        guard method == .get, segments.count > 1, segments.last == "", !segments[0].isEmpty,
+            case .found(let match) = router.find(.get, segments.dropLast()), case .page = match.value.kind
+        else { return nil }
+        let query = exchange.target.query
+        var answer = Answer(308)
+        answer.headers = [("location", exchange.target.path.dropLast() + (query.isEmpty ? "" : "?" + query))]
+        return answer
     }
 
     private static func names(_ methods: [HTTPMethod]) -> String {
@@ -121,6 +134,7 @@ struct Responder: Sendable {
     /// An answer that the edge may keep is made once for all who ask for it at the same time.
     private func shared(_ served: Served, _ exchange: Exchange) async throws -> Answer {
         let target = exchange.request.target
+        guard exchange.request.head.isPlain else { return try await admitted(served, exchange) }
         if let kept = edge.kept(target) { return kept }
         return try await flights.answer(for: target, edge) {
             try await admitted(served, exchange)
@@ -131,6 +145,7 @@ struct Responder: Sendable {
 
     /// Whether a page may be kept is known from its answers only: before the first of a route nobody waits for another.
     private func page(_ served: Served, _ exchange: Exchange) async throws -> Answer {
+        guard exchange.request.head.isPlain else { return try await admitted(served, exchange) }
         if served.metrics.isKept.load(ordering: .relaxed) { return try await shared(served, exchange) }
         let ticket = edge.ticket
         let answer = try await admitted(served, exchange)
