@@ -16,7 +16,7 @@ extension Products {
         case .held(let changes): tell(changes)
         case .lacking(let lacks): throw Self.outOfStock(lacks)
         case .over(let state):
-            throw Problem(.conflict, "the stock of \(order) was \(state) before: it cannot be held again")
+            throw Problem(.outOfStock, "the stock of \(order) was \(state) before: it cannot be held again")
         case .otherLines:
             throw Problem(.conflict, "\(order) has a reservation of other lines: an order is reserved once")
         }

@@ -150,23 +150,23 @@ struct DemoKind: Sendable {
             materials: ["Canvas", "Recycled Nylon", "Leather"], sizes: ["18 L", "24 L"], price: 49...180, grams: 900,
             line: "A padded sleeve, two honest pockets and straps that do not creep."),
         DemoKind(
-            noun: "Rug", department: "Home", category: "Rugs", motif: .rug,
+            noun: "Rug", department: "Living", category: "Rugs", motif: .rug,
             materials: ["Wool", "Jute", "Kilim", "Cotton"], sizes: ["80 × 150 cm", "120 × 180 cm", "160 × 230 cm"],
             price: 79...320, grams: 4_200, line: "Flat-woven by hand; it lies down the first day and stays."),
         DemoKind(
-            noun: "Table Lamp", department: "Home", category: "Lamps", motif: .lamp,
+            noun: "Table Lamp", department: "Living", category: "Lamps", motif: .lamp,
             materials: ["Brass", "Ceramic", "Oak", "Smoked Glass"], sizes: [], price: 39...210, grams: 1_800,
             line: "A warm pool of light for a desk or a long evening."),
         DemoKind(
-            noun: "Cushion", department: "Home", category: "Cushions", motif: .cushion,
+            noun: "Cushion", department: "Living", category: "Cushions", motif: .cushion,
             materials: ["Velvet", "Linen", "Boucle", "Wool"], sizes: ["45 × 45 cm", "60 × 40 cm"], price: 19...65,
             grams: 700, line: "Filled with feather, closed with a zip that hides."),
         DemoKind(
-            noun: "Vase", department: "Home", category: "Vases", motif: .vase,
+            noun: "Vase", department: "Living", category: "Vases", motif: .vase,
             materials: ["Stoneware", "Terracotta", "Blown Glass", "Porcelain"], sizes: [], price: 22...130,
             grams: 1_100, line: "Good with one branch, better with an armful."),
         DemoKind(
-            noun: "Candle", department: "Home", category: "Candles", motif: .candle,
+            noun: "Candle", department: "Living", category: "Candles", motif: .candle,
             materials: ["Beeswax", "Cedar", "Fig", "Orange Blossom"], sizes: [], price: 9...48, grams: 320,
             line: "Forty quiet hours, hardly any smoke."),
         DemoKind(
@@ -194,7 +194,7 @@ struct DemoKind: Sendable {
             materials: ["Silver", "Gold-plated", "Brass", "Pearl"], sizes: [], price: 14...160, grams: 12,
             line: "Small enough for every day, bright enough for some."),
         DemoKind(
-            noun: "Chair", department: "Home", category: "Chairs", motif: .chair,
+            noun: "Chair", department: "Living", category: "Chairs", motif: .chair,
             materials: ["Oak", "Ash", "Walnut", "Rattan"], sizes: [], price: 89...420, grams: 5_200,
             line: "Joined, not screwed; it will outlive the table."),
         DemoKind(
