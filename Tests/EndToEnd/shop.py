@@ -17,10 +17,11 @@ from typing import Any
 import httpx
 
 ROOT = Path(__file__).resolve().parents[2]
-SOUK = ROOT / ".build/release/souk"
+SOUK = Path(os.environ.get("SOUK_BINARY", ROOT / ".build/release/souk"))
 DATA = ROOT.parent / "shared/data"
 ARTIFACTS = ROOT / ".build/end-to-end"
 
+PASSWORD = "eleven violet umbrellas"
 STAFF = {"email": "staff@souk.example", "password": "a long password for staff"}
 
 # Every test comes from the same address; what limits one client is tested where it is set low.
@@ -153,7 +154,7 @@ class Shop:
 
     def register(self) -> httpx.Client:
         """A new customer, logged in."""
-        account = {"email": f"{uuid.uuid4().hex}@example.com", "password": "correct horse battery staple"}
+        account = {"email": f"{uuid.uuid4().hex}@example.com", "password": PASSWORD}
         answer = self.http.post("/api/users", json={**account, "name": "Ada L."})
         assert answer.status_code == 201, answer.text
         return self.log_in(**account)

@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser import CHECKOUT, launch, visiting
 from playwright.sync_api import expect, sync_playwright
-from shop import ARTIFACTS, order_for
+from shop import ARTIFACTS, PASSWORD, order_for
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ class TestWithAndWithoutJavaScript:
         assert visitor.order_number()
 
     def test_account_keeps_its_orders(self, visitor):
-        email, password = f"{uuid.uuid4().hex}@example.com", "correct horse battery staple"
+        email, password = f"{uuid.uuid4().hex}@example.com", PASSWORD
         page = visitor.open("/register")
         for name, value in {"name": "Ada L.", "email": email, "password": password}.items():
             page.locator(f"main [name={name}]").fill(value)

@@ -178,10 +178,13 @@ def test_one_client_has_its_share(new_shop):
 
 def test_drain_finishes_what_is_in_flight(new_shop):
     shop = new_shop().start()
+    fields = {"Content-Type": "application/json", "Content-Length": "2", "Expect": "100-continue"}
     with Wire(shop.port) as wire:
-        wire.send(request("POST", "/api/carts", {"Content-Type": "application/json", "Content-Length": "2"}) + b"{")
+        wire.send(request("POST", "/api/carts", fields))
+        assert b" 100 " in wire.file.readline(), "the request has begun"
+        wire.file.readline()
         shop.process.terminate()
-        wire.send(b"}")
+        wire.send(b"{}")
         answer = wire.answer("POST")
         assert answer.status in (200, 201)
         assert json.loads(answer.body)["id"].startswith("cart_")

@@ -28,13 +28,13 @@ struct Credentials {
 
 extension Responder {
     func call(
-        _ route: Route, _ reader: InputReader, _ caller: Caller, _ credentials: Credentials, _ exchange: Exchange
+        _ route: Route, _ reader: InputReader, _ given: CallContext, _ credentials: Credentials, _ exchange: Exchange
     ) async throws -> Answer {
         let endpoint = route.endpoint
         let request = exchange.request
-        try endpoint.access.check(caller)
+        try endpoint.access.check(given.caller)
         if credentials.cookie != nil, endpoint.method != .get { try CrossSite.check(request) }
-        var context = CallContext(caller: caller, timeout: timeout(request, caller), trace: exchange.trace)
+        var context = given
         context.idempotencyKey = try Conditions.key(request.headers("idempotency-key"), endpoint.idempotency)
         if endpoint.isConditional {
             context.expectedVersion = try Conditions.version(
@@ -46,7 +46,7 @@ extension Responder {
     }
 
     /// What a caller of Souk's own says it waits, and never more than a request may take.
-    private func timeout(_ request: Incoming, _ caller: Caller) -> Duration {
+    func timeout(_ request: Incoming, _ caller: Caller) -> Duration {
         guard case .service = caller, let text = request.header("souk-deadline"), let milliseconds = Int64(text),
             milliseconds > 0
         else { return settings.requestTimeout }
