@@ -5,6 +5,8 @@ import Metrics
 
 /// Carts. What they cost is asked at every reading; nothing is held for them.
 public struct Carts: CartsService {
+    /// Of one SKU, as a line of an order may have.
+    static let maximumQuantity: Int64 = 1_000_000
     /// A cart that nobody touched for this long is forgotten.
     static let lifetime = Duration.seconds(30 * 86_400)
 
@@ -46,6 +48,9 @@ public struct Carts: CartsService {
             } else {
                 lines.append(line)
             }
+        }
+        if let index = lines.firstIndex(where: { $0.quantity > Self.maximumQuantity }) {
+            throw Problem.invalid("/lines/\(index)/quantity", "expected at most \(Self.maximumQuantity) of one SKU")
         }
         let quotes = try await quotes(of: lines, context)
         if let index = lines.firstIndex(where: { quotes[$0.sku] == nil }) {

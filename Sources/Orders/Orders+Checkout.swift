@@ -26,7 +26,7 @@ extension Orders {
             let ended = try await drive(
                 Saga(.checkout), of: numbered, token: input.payment.token, cart: input.cart, context)
             metrics.checkout.recordNanoseconds((ContinuousClock.now - began).microseconds * 1_000)
-            return PlacedOrder(order: try await answer(ended), isReplayed: false)
+            return PlacedOrder(order: try await firstAnswer(ended), isReplayed: false)
         }
     }
 
@@ -127,7 +127,7 @@ extension Orders {
         let ended = try await drive(
             Saga(taken.kind, refusal: try await store.refusal(of: order.id)), of: order, token: taken.token ?? "",
             cart: taken.cart, context)
-        return PlacedOrder(order: try await answer(ended), isReplayed: true)
+        return PlacedOrder(order: try await firstAnswer(ended), isReplayed: true)
     }
 
     /// A confirmed order, or the refusal that ended it.
@@ -144,6 +144,7 @@ extension Orders {
         first.fulfilment_status = .unfulfilled
         first.refunded = .zero(order.total.currency)
         first.reason = nil
+        first.updated_at = try await store.confirmation(of: order.id) ?? order.updated_at
         for index in first.lines.indices {
             first.lines[index].fulfilled = 0
             first.lines[index].returned = 0

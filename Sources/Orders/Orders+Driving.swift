@@ -27,7 +27,7 @@ extension Orders {
                 "an order is left to recovery",
                 metadata: ["order": "\(order.id)", "step": "\(String(describing: saga.effect))", "error": "\(error)"])
             // Without it the lease would have to run out; if this fails too, it does.
-            do { try await store.leave(order.id, until: clock.now() + .seconds(1)) } catch {
+            do { try await store.leave(order.id, owner: owner, until: clock.now() + .seconds(1)) } catch {
                 logger.warning("the lease could not be given up", metadata: ["error": "\(error)"])
             }
             var problem = Problem(
@@ -52,12 +52,12 @@ extension Orders {
         case .authorize:
             let authorization = Authorize(order: id, amount: order.total, token: token, customer: order.customer)
             return try await asking(context) { _ = try await payments.authorize(authorization, $0) }
-        case .release: return try await asking(context) { _ = try await products.release(StockOfOrder(order: id), $0) }
-        case .void: return try await asking(context) { _ = try await payments.void(PaymentOfOrder(order: id), $0) }
+        case .release: try await insisting(context) { _ = try await products.release(StockOfOrder(order: id), $0) }
+        case .void: try await insisting(context) { _ = try await payments.void(PaymentOfOrder(order: id), $0) }
         case .takeBack:
             let restock = Restock(
                 order: id, reference: "cancel:\(id)", lines: Self.bySKU(order.lines), reason: "cancelled")
-            return try await asking(context) { context in
+            try await insisting(context) { context in
                 _ = try await products.commit(StockOfOrders(orders: [id]), context)
                 _ = try await products.restock(restock, context)
             }
@@ -87,6 +87,13 @@ extension Orders {
         return .done
     }
 
+    /// Asks for what cannot be refused: giving back. A peer that refuses it did not do it, so that the order has not
+    /// come to its end.
+    private func insisting(_ context: CallContext, _ ask: (CallContext) async throws -> Void) async throws {
+        guard case .refused(let refusal) = try await asking(context, ask) else { return }
+        throw Problem(.unavailable, "what must be given back was refused: \(refusal.detail)")
+    }
+
     private func confirm(_ order: inout Order, _ cart: CartID?) async throws {
         order.status = .confirmed
         order.payment_status = .authorized
@@ -98,6 +105,8 @@ extension Orders {
             metrics.confirmed.increment()
             metrics.revenue(order.total)
             wake()
+        } else if let settled = try await store.order(order.id) {
+            order = settled
         }
     }
 
@@ -142,6 +151,6 @@ extension Orders {
 }
 
 extension Problem {
-    /// Whether a peer said no, as opposed to not being able to say.
-    var isRefusal: Bool { (400..<500).contains(type.status) && type.status != 429 && type.status != 408 }
+    /// Whether a peer said no, as opposed to not being able to say, or not letting us ask (a secret that is wrong).
+    var isRefusal: Bool { (400..<500).contains(type.status) && ![401, 403, 408, 429].contains(type.status) }
 }

@@ -24,7 +24,14 @@ extension OrdersStore {
             guard let order = try Self.order(input.id, transaction) else {
                 throw Problem(.notFound, "there is no order \(input.id)")
             }
-            if try transaction.row("SELECT 1 FROM fulfilments WHERE reference = $1", reference) != nil { return order }
+            let recorded = "SELECT lines, tracking FROM fulfilments WHERE reference = $1"
+            if let known = try transaction.row(recorded, reference) {
+                let lines = try input.lines.map { String(decoding: try JSON.encode($0), as: UTF8.self) }
+                guard try lines == nil || lines == known.text(0), input.tracking == (try known.optionalText(1)) else {
+                    throw Problem(.keyReused, "this Idempotency-Key was used for another fulfilment; take a new key")
+                }
+                return order
+            }
             guard order.status == .confirmed || order.status == .partially_fulfilled else {
                 throw Problem(.notFulfillable, "the order is \(order.status.rawValue), expected confirmed")
             }

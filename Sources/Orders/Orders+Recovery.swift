@@ -27,7 +27,7 @@ extension Orders {
             _ = try await drive(saga, of: order, token: work.token ?? "", cart: work.cart, .service("orders"))
         } catch let problem as Problem where problem.type == .orderUnsettled {
             // Longer and longer, so that a peer that is away is not besieged.
-            try await store.leave(id, until: now + .seconds(min(60, 1 << min(work.attempts, 6))))
+            try await store.leave(id, owner: owner, until: now + .seconds(min(60, 1 << min(work.attempts, 6))))
             return false
         }
         metrics.recovered.increment()

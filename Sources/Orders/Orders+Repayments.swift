@@ -27,16 +27,29 @@ extension Orders {
     func finishRepayments(limit: Int) async throws -> Int {
         // A fresh one is still being worked on by who wrote it.
         let pending = try await store.pendingRepayments(before: clock.now() - Self.lease, limit: limit)
-        for repayment in pending { _ = try await finish(repayment) }
-        return pending.count
+        var ended = 0
+        for repayment in pending {
+            // One that fails does not stop those behind it.
+            do {
+                _ = try await finish(repayment)
+                ended += 1
+            } catch {
+                logger.warning(
+                    "a repayment is unfinished", metadata: ["reference": "\(repayment.reference)", "error": "\(error)"])
+            }
+        }
+        return ended
     }
 
     private func finish(_ repayment: OrdersStore.Repayment) async throws -> Order {
         let context = CallContext.service("orders")
         let id = repayment.order
+        if repayment.state == .refused { throw Problem(.refundTooLarge, "this repayment was refused") }
         if repayment.state == .pending {
             do {
                 if !repayment.restock.isEmpty {
+                    // What is only held cannot come back: it is sold first.
+                    _ = try await products.commit(StockOfOrders(orders: [id]), context)
                     _ = try await products.restock(
                         Restock(
                             order: id, reference: repayment.reference, lines: repayment.restock,
@@ -105,7 +118,8 @@ extension OrdersStore {
             let spread = try Self.spread(input.lines, over: order.lines, \.returned, \.fulfilled) { sku, wanted, left in
                 Problem(.notReturnable, "\(sku): \(wanted) to return, \(left) were sent and not returned")
             }
-            var goods: Int64 = 0
+            let before = order.lines.reduce(Int64(0)) { $0 + $1.unit_price.amount * $1.returned }
+            var goods = before
             for (position, quantity) in spread {
                 try transaction.execute(
                     "UPDATE order_lines SET returned = returned + $3 WHERE order_id = $1 AND position = $2", input.id,
@@ -122,7 +136,12 @@ extension OrdersStore {
             }
             // The goods' share of what was paid for goods: the discount and the tax go back with them.
             let paid = try order.total.subtracting(order.shipping)
-            let share = order.subtotal.amount == 0 ? paid : try paid.scaled(by: goods, over: order.subtotal.amount)
+            // What is due for all that came back, less what was due before: rounding never loses or adds a penny.
+            let subtotal = order.subtotal.amount
+            let share =
+                subtotal == 0
+                ? .zero(paid.currency)
+                : try paid.scaled(by: goods, over: subtotal).subtracting(try paid.scaled(by: before, over: subtotal))
             let left = order.total.amount - order.refunded.amount - (try Self.promised(input.id, transaction))
             return try Self.insert(
                 Repayment(

@@ -105,14 +105,20 @@ struct OrdersStore: Sendable {
         try await database.write { transaction in
             let changed = try transaction.execute(
                 """
-                UPDATE orders SET status = 'confirmed', payment_status = 'authorized', updated_at = $2
+                UPDATE orders SET status = 'confirmed', payment_status = 'authorized', updated_at = $2, confirmed_at = $2
                 WHERE id = $1 AND status = 'pending'
                 """, order.id, order.updated_at)
-            try transaction.execute("DELETE FROM sagas WHERE order_id = $1", order.id)
+            // Whoever drove it meanwhile may have begun a cancellation since: that one stays.
             guard changed == 1 else { return false }
+            try transaction.execute("DELETE FROM sagas WHERE order_id = $1", order.id)
             try Outbox.append(event, in: transaction)
             if let cart {
-                try transaction.execute("DELETE FROM cart_lines WHERE cart = $1", cart)
+                // What was put into it while the order was placed stays there.
+                try transaction.execute(
+                    """
+                    DELETE FROM cart_lines
+                    WHERE cart = $1 AND sku IN (SELECT sku FROM order_lines WHERE order_id = $2)
+                    """, cart, order.id)
             }
             return true
         }
@@ -121,8 +127,11 @@ struct OrdersStore: Sendable {
     func decide(_ refusal: Refusal, _ order: OrderID) async throws {
         let text = String(decoding: try JSON.encode(refusal), as: UTF8.self)
         try await database.write { transaction in
+            let changed = try transaction.execute(
+                "UPDATE orders SET refusal = $2 WHERE id = $1 AND status = 'pending'", order, text)
+            // Whoever drove it meanwhile came to another end: this one must not undo it.
+            guard changed == 1 else { throw Problem(.conflict, "the order \(order) is settled") }
             try transaction.execute("UPDATE sagas SET kind = 'refusal' WHERE order_id = $1", order)
-            try transaction.execute("UPDATE orders SET refusal = $2 WHERE id = $1", order, text)
         }
     }
 
@@ -131,12 +140,13 @@ struct OrdersStore: Sendable {
         let text = try refusal.map { String(decoding: try JSON.encode($0), as: UTF8.self) }
         let payment = refusal?.slug == ProblemType.paymentDeclined.slug ? "declined" : "voided"
         try await database.write { transaction in
-            try transaction.execute(
+            let changed = try transaction.execute(
                 """
                 UPDATE orders SET status = 'cancelled', payment_status = $2, reason = $3,
                     refusal = coalesce($4, refusal), updated_at = $5
                 WHERE id = $1 AND status = 'pending'
                 """, order, payment, refusal?.detail, text, time)
+            guard changed == 1 else { return }
             try transaction.execute("DELETE FROM sagas WHERE order_id = $1", order)
         }
     }
@@ -145,6 +155,13 @@ struct OrdersStore: Sendable {
         try await database.read { transaction in
             try transaction.row("SELECT refusal FROM orders WHERE id = $1", order)?.optionalText(0)
                 .map { try JSON.decode(Refusal.self, from: Array($0.utf8)) }
+        }
+    }
+
+    /// When it was confirmed.
+    func confirmation(of order: OrderID) async throws -> Timestamp? {
+        try await database.read { transaction in
+            try transaction.row("SELECT confirmed_at FROM orders WHERE id = $1", order)?.optionalTimestamp(0)
         }
     }
 
@@ -177,10 +194,10 @@ struct OrdersStore: Sendable {
         }
     }
 
-    /// Leaves a saga to whoever comes after `time`.
-    func leave(_ order: OrderID, until time: Timestamp) async throws {
+    /// Leaves a saga to whoever comes after `time`, unless another one took it over.
+    func leave(_ order: OrderID, owner: String, until time: Timestamp) async throws {
         try await database.write { transaction in
-            try transaction.execute("UPDATE sagas SET lease_until = $2 WHERE order_id = $1", order, time)
+            try transaction.execute("UPDATE sagas SET lease_until = $2 WHERE order_id = $1 AND owner = $3", order, time, owner)
         }
     }
 
@@ -234,11 +251,11 @@ struct OrdersStore: Sendable {
 
     func endCancellation(_ order: OrderID, payment: OrderPaymentStatus, refunded: Int64, event: Event) async throws {
         try await database.write { transaction in
-            let ended = try transaction.execute("DELETE FROM sagas WHERE order_id = $1", order)
+            guard try transaction.execute("DELETE FROM sagas WHERE order_id = $1", order) == 1 else { return }
             try transaction.execute(
                 "UPDATE orders SET payment_status = $2, refunded = $3, updated_at = $4 WHERE id = $1", order,
                 payment.rawValue, refunded, event.time)
-            if ended == 1 { try Outbox.append(event, in: transaction) }
+            try Outbox.append(event, in: transaction)
         }
     }
 }

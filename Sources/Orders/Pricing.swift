@@ -94,8 +94,13 @@ struct Pricing: Sendable {
         }
         var bases = totals
         if discount.amount > 0, subtotal.amount > 0 {
+            // Each line's share is what is due up to it less what was due before it: they add up to the discount.
+            var (reached, given) = (zero, zero)
             bases = try totals.map { total in
-                try total.subtracting(try total.scaled(by: discount.amount, over: subtotal.amount))
+                reached = try reached.adding(total)
+                let due = try reached.scaled(by: discount.amount, over: subtotal.amount)
+                defer { given = due }
+                return try total.subtracting(try due.subtracting(given))
             }
         }
         if rate.on_shipping { bases.append(shipping) }

@@ -72,5 +72,7 @@ enum OrdersMigrations {
                 ) STRICT, WITHOUT ROWID;
                 """),
         Outbox.migration(2),
+        // The first answer to a key is given again as it was, its time too.
+        Migration(3, "when orders were confirmed", sqlite: "ALTER TABLE orders ADD COLUMN confirmed_at INTEGER;"),
     ]
 }
