@@ -62,7 +62,8 @@ struct CatalogueWriter {
         for index in draft.variants.indices where draft.variants[index].sku == nil {
             let options = draft.variants[index].options
             let before = stored?.variants.first { !given.contains($0.sku) && $0.draft.options == options }?.sku
-            let sku = try before
+            let sku =
+                try before
                 ?? DraftRules.sku(handle: draft.handle, options: options, position: index) {
                     try own.contains($0) || owner(of: $0) != nil
                 }
@@ -117,7 +118,8 @@ struct CatalogueWriter {
         let kept = Set(draft.variants.compactMap(\.sku))
         for variant in stored?.variants ?? [] where !variant.isArchived && !kept.contains(variant.sku) {
             // What has a history stays, out of sale: orders and the book still speak of it.
-            let end = variant.movements > 0
+            let end =
+                variant.movements > 0
                 ? "UPDATE variants SET is_archived = 1 WHERE id = $1" : "DELETE FROM variants WHERE id = $1"
             try transaction.execute(end, variant.id)
         }

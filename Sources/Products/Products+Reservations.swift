@@ -86,11 +86,12 @@ extension Products {
     }
 
     private static func lack(_ line: StockLine, _ transaction: Transaction) throws -> Lack? {
-        let available = try transaction.row(
-            """
-            SELECT v.on_hand - v.reserved FROM variants v JOIN products p ON p.id = v.product
-            WHERE v.sku = $1 AND v.is_archived = 0 AND p.status = 'active'
-            """, line.sku)?.int64(0) ?? 0
+        let available =
+            try transaction.row(
+                """
+                SELECT v.on_hand - v.reserved FROM variants v JOIN products p ON p.id = v.product
+                WHERE v.sku = $1 AND v.is_archived = 0 AND p.status = 'active'
+                """, line.sku)?.int64(0) ?? 0
         return available >= line.quantity ? nil : Lack(sku: line.sku, requested: line.quantity, available: available)
     }
 
@@ -180,8 +181,9 @@ extension Products {
         _ order: OrderID, _ lines: StockLines, _ stock: inout StockBook
     ) throws -> String? {
         for line in lines.lines {
-            let available = try stock.transaction.row(
-                "SELECT on_hand - reserved FROM variants WHERE sku = $1", line.sku)?.int64(0) ?? 0
+            let available =
+                try stock.transaction.row(
+                    "SELECT on_hand - reserved FROM variants WHERE sku = $1", line.sku)?.int64(0) ?? 0
             guard available >= line.quantity else {
                 return "the reservation of \(order) expired, and only \(available) of \(line.sku) are left"
             }

@@ -14,8 +14,8 @@ extension Products {
             throw Problem.invalid("/price_min", "expected at most price_max, found \(low) with price_max \(high)")
         }
         let selection = Selection(
-            words: words, sort: sort, status: status?.inIndex, inStock: query.available, onSale: query.on_sale,
-            price: low...high, category: query.category, vendor: query.vendor,
+            words: words, sort: sort, status: status.map(CatalogueIndex.Status.init), inStock: query.available,
+            onSale: query.on_sale, price: low...high, category: query.category, vendor: query.vendor,
             after: try query.after.map { try Cursor($0, for: fingerprint) },
             limit: min(max(query.limit ?? ProductQuery.defaultLimit, 1), ProductQuery.limits.upperBound),
             priceSteps: priceSteps)
@@ -33,15 +33,5 @@ extension Products {
     private var priceSteps: [Int64] {
         let unit = rules.currency.map { $0.exponent == 0 ? 100 : $0.minorUnits } ?? 100
         return [0, 10, 25, 50, 100, 250, 500].map { $0 * unit }
-    }
-}
-
-extension ProductStatus {
-    fileprivate var inIndex: CatalogueIndex.Status {
-        switch self {
-        case .active: .active
-        case .draft: .draft
-        case .archived: .archived
-        }
     }
 }

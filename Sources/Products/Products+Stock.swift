@@ -19,8 +19,8 @@ extension Products {
         let isStaff = context.caller.isStaff
         return try await database.read { transaction in
             let sql = """
-                SELECT v.on_hand, v.reserved, p.status, v.is_archived, p.handle FROM variants v JOIN products p ON p.id = v.product
-                WHERE v.sku = $1
+                SELECT v.on_hand, v.reserved, p.status, v.is_archived, p.handle
+                FROM variants v JOIN products p ON p.id = v.product WHERE v.sku = $1
                 """
             guard let row = try transaction.row(sql, query.sku),
                 try isStaff || row.text(2) == ProductStatus.active.rawValue && !row.bool(3)
@@ -137,7 +137,8 @@ private struct AdjustmentKey: Sendable {
             WHERE caller = $1 AND key = $2 AND at >= $3
             """
         guard let row = try transaction.row(kept, caller, key, since) else { return nil }
-        let isSame = try row.text(0) == adjustment.sku && row.int64(1) == adjustment.quantity
+        let isSame =
+            try row.text(0) == adjustment.sku && row.int64(1) == adjustment.quantity
             && row.text(2) == adjustment.reason
         guard isSame else {
             throw Problem(.keyReused, "this Idempotency-Key was used for an adjustment of \(try row.text(0)) before")

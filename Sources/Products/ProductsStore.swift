@@ -99,7 +99,8 @@ enum ProductsStore {
                 image: try row.optionalText(6))
             return StoredVariant(
                 id: try row.int64(0), publicID: try row.id(13), draft: draft, sku: sku,
-                onHand: try row.int64(8), reserved: try row.int64(9), movements: try row.int64(10), position: try row.int(11), isArchived: try row.bool(12))
+                onHand: try row.int64(8), reserved: try row.int64(9), movements: try row.int64(10),
+                position: try row.int(11), isArchived: try row.bool(12))
         }
     }
 

@@ -37,7 +37,8 @@ struct StockBook {
     /// - Returns: the new level; nil where the SKU is unknown, not for sale, or has too few pieces: nothing changed.
     @discardableResult
     mutating func move(_ sku: String, _ entry: Entry, fromShelf: Bool = false) throws -> StockLevel? {
-        let updated = fromShelf
+        let updated =
+            fromShelf
             ? try transaction.row(Self.takeFromShelf, sku, entry.onHand, entry.reserved)
             : try transaction.row(Self.change, sku, entry.onHand, entry.reserved)
         guard let updated else { return nil }

@@ -99,7 +99,9 @@ import Testing
         #expect(try await exported(shop).map(\.handle) == ["mug", "plate"])
     }
 
-    @Test("stock below what is reserved is refused, and nothing of that product is written") func reserved() async throws {
+    @Test("stock below what is reserved is refused, and nothing of that product is written") func reserved()
+        async throws
+    {
         let shop = try await Warehouse()
         try await shop.put(.simple("mug", stock: 5))
         try await shop.reserve(shop.order(), ["MUG": 4])
@@ -110,7 +112,8 @@ import Testing
         #expect(quote.items.first?.available == 1)
     }
 
-    @Test("a variant that vanished is not sold any more, and comes back with its history") func vanished() async throws {
+    @Test("a variant that vanished is not sold any more, and comes back with its history") func vanished() async throws
+    {
         let shop = try await Warehouse()
         try await shop.put(shirt())
         let before = try await shop.products.product(ProductByHandle(handle: "linen-shirt"), Warehouse.shopper)

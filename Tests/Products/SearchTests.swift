@@ -52,14 +52,22 @@ import Testing
     }
 
     private func query(_ random: inout SeededGenerator) -> ProductQuery {
-        func maybe<T>(_ value: @autoclosure () -> T) -> T? { Int.random(in: 0..<3, using: &random) == 0 ? value() : nil }
+        func maybe<T>(_ value: @autoclosure () -> T) -> T? {
+            Int.random(in: 0..<3, using: &random) == 0 ? value() : nil
+        }
         func pick<T>(_ list: [T]) -> T { list[Int.random(in: 0..<list.count, using: &random)] }
         var query = ProductQuery()
-        if Bool.random(using: &random) { query.q = pick(["linen", "sh", "blue li", "MUG", "oak  t", "loom", "kitchen", "zzz"]) }
-        if Int.random(in: 0..<3, using: &random) == 0 { query.category = pick(["clothing", "shirts", "kitchen", "none"]) }
+        if Bool.random(using: &random) {
+            query.q = pick(["linen", "sh", "blue li", "MUG", "oak  t", "loom", "kitchen", "zzz"])
+        }
+        if Int.random(in: 0..<3, using: &random) == 0 {
+            query.category = pick(["clothing", "shirts", "kitchen", "none"])
+        }
         if Int.random(in: 0..<3, using: &random) == 0 { query.vendor = pick(Self.vendors + ["nobody"]) }
         if Int.random(in: 0..<3, using: &random) == 0 { query.price_min = Int64.random(in: 0...20_000, using: &random) }
-        if Int.random(in: 0..<3, using: &random) == 0 { query.price_max = Int64.random(in: 20_000...60_000, using: &random) }
+        if Int.random(in: 0..<3, using: &random) == 0 {
+            query.price_max = Int64.random(in: 20_000...60_000, using: &random)
+        }
         if Int.random(in: 0..<3, using: &random) == 0 { query.available = Bool.random(using: &random) }
         if Int.random(in: 0..<3, using: &random) == 0 { query.on_sale = Bool.random(using: &random) }
         query.sort = pick(ProductSort.allCases)
@@ -156,7 +164,8 @@ import Testing
         "no text is an operator, and none breaks a search",
         arguments: [
             "\"", "\"\"", "linen\"", "linen OR mug", "NEAR(linen mug)", "title:linen", "-linen", "linen*", "^linen",
-            "(", ")", "{title}:linen", "'; DROP TABLE products; --", "%", "_", "\u{0}", "a\u{0}b", "😀", "ß", "日本語",
+            "(", ")", "{title}:linen", "'; DROP TABLE products; --", "%", "_", "\u{0}", "a\u{0}b", "😀",
+            "ß", "日本語",
             "AND", "NOT", "*", "linen AND", String(repeating: "a ", count: 100), String(repeating: "x", count: 200),
         ])
     func injection(_ text: String) async throws {

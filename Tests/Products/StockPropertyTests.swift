@@ -77,7 +77,9 @@ import Testing
                 model.restock(order, "r-\(order)")
                 try await shop.restock(order, "r-\(order)", lines)
             default:
-                let (sku, pieces) = (skus[Int.random(in: 0..<3, using: &random)], Int64.random(in: -3...3, using: &random))
+                let (sku, pieces) = (
+                    skus[Int.random(in: 0..<3, using: &random)], Int64.random(in: -3...3, using: &random)
+                )
                 model.adjust(sku, pieces)
                 _ = await succeeds {
                     _ = try await shop.products.adjust(

@@ -12,27 +12,23 @@ import Synchronization
 ///
 /// About 50 bytes a product and 5 for each of its words: 4 MB for 10,000 products.
 struct CatalogueIndex: Sendable {
-    enum Status: UInt8 { case active, draft, archived, dead }
-    enum Flag {
-        static let inStock: UInt8 = 1
-        static let onSale: UInt8 = 2
-    }
+    enum Status: UInt8 {
+        case active, draft, archived, dead
 
+        init(_ status: ProductStatus) {
+            switch status {
+            case .active: self = .active
+            case .draft: self = .draft
+            case .archived: self = .archived
+            }
+        }
+    }
     private(set) var version: Int64 = 0
     private(set) var tree = CategoryTree()
-    // Columns, by slot.
-    private(set) var products: [Int64] = []
-    private(set) var statuses: [UInt8] = []
-    private(set) var flags: [UInt8] = []
-    private(set) var prices: [Int64] = []
-    private(set) var created: [Int64] = []
-    /// A category's number, -1 for none.
-    private(set) var categories: [Int32] = []
-    /// -1 for none.
-    private(set) var vendors: [Int32] = []
+    /// What filters, counts and orders look at, by slot.
+    private(set) var listings: [Listing] = []
+    /// What products are ordered by when that is their title, by slot.
     private(set) var titles: [String] = []
-    /// The first 8 bytes of the title.
-    private(set) var titleKeys: [UInt64] = []
 
     private(set) var segments: [Segment] = []
     private(set) var vendorNames: [String] = []
@@ -41,11 +37,27 @@ struct CatalogueIndex: Sendable {
     private var slots: [Int32] = []
     private var dead = 0
 
+    struct Listing: Sendable {
+        /// Its row's number.
+        let product: Int64
+        var price: Int64 = 0
+        var created: Int64 = 0
+        /// The first 8 bytes of its title's form.
+        var titleKey: UInt64 = 0
+        /// A category's number, -1 for none.
+        var category: Int32 = -1
+        /// -1 for none.
+        var vendor: Int32 = -1
+        var status = Status.dead
+        var isInStock = false
+        var isOnSale = false
+    }
+
     static let documentsPerSegment = 50_000
     /// Bytes of a description that are searched.
     static let searchedDescription = 4_000
 
-    var count: Int { products.count }
+    var count: Int { listings.count }
 
     func slot(of product: Int64) -> Int? {
         guard product >= 0, product < slots.count, slots[Int(product)] >= 0 else { return nil }
@@ -63,7 +75,7 @@ struct CatalogueIndex: Sendable {
             let product = try row.int64(0)
             if let slot = slot(of: product) {
                 if try row.int64(1) <= self.version { return try set(slot, row) }
-                statuses[slot] = Status.dead.rawValue
+                listings[slot].status = .dead
                 dead += 1
             }
             let slot = append(product)
@@ -96,34 +108,23 @@ struct CatalogueIndex: Sendable {
         let slot = count
         while slots.count <= Int(product) { slots.append(-1) }
         slots[Int(product)] = Int32(slot)
-        products.append(product)
-        statuses.append(Status.dead.rawValue)
-        flags.append(0)
-        prices.append(0)
-        created.append(0)
-        categories.append(-1)
-        vendors.append(-1)
+        listings.append(Listing(product: product))
         titles.append("")
-        titleKeys.append(0)
         return slot
     }
 
     private mutating func set(_ slot: Int, _ row: Row) throws {
         let status: ProductStatus = try row.choice(2)
-        statuses[slot] =
-            switch status {
-            case .active: Status.active.rawValue
-            case .draft: Status.draft.rawValue
-            case .archived: Status.archived.rawValue
-            }
-        flags[slot] = (try row.bool(3) ? Flag.inStock : 0) | (try row.bool(4) ? Flag.onSale : 0)
-        if prices[slot] != (try row.int64(5)) { prices[slot] = try row.int64(5) }
-        if created[slot] != (try row.int64(6)) { created[slot] = try row.int64(6) }
+        listings[slot].status = Status(status)
+        listings[slot].isInStock = try row.bool(3)
+        listings[slot].isOnSale = try row.bool(4)
+        listings[slot].price = try row.int64(5)
+        listings[slot].created = try row.int64(6)
     }
 
     private mutating func setText(_ slot: Int, _ row: Row, _ builder: inout Segment.Builder) throws {
         let category = try row.optionalInt64(7).flatMap { tree.numbers[$0] }
-        categories[slot] = Int32(category ?? -1)
+        listings[slot].category = Int32(category ?? -1)
         let vendor = try row.optionalText(8)
         if let vendor {
             let number = vendorNumbers[vendor] ?? Int32(vendorNames.count)
@@ -131,12 +132,12 @@ struct CatalogueIndex: Sendable {
                 vendorNumbers[vendor] = number
                 vendorNames.append(vendor)
             }
-            vendors[slot] = number
+            listings[slot].vendor = number
         }
         let title = try row.text(9)
         let form = Words.sortForm(title)
         titles[slot] = form
-        titleKeys[slot] = Self.key(form)
+        listings[slot].titleKey = Self.key(form)
         builder.add(title, weight: 8)
         builder.add(try row.optionalText(12) ?? "", weight: 6)
         builder.add(vendor ?? "", weight: 4)
@@ -175,16 +176,16 @@ struct CatalogueIndex: Sendable {
     func categoryCounts() -> (counts: [Int], newest: [Int64?]) {
         var counts = [Int](repeating: 0, count: tree.categories.count)
         var newest = [Int?](repeating: nil, count: tree.categories.count)
-        for slot in 0..<count where statuses[slot] == Status.active.rawValue && categories[slot] >= 0 {
-            let category = Int(categories[slot])
+        for (slot, listing) in listings.enumerated() where listing.status == .active && listing.category >= 0 {
+            let category = Int(listing.category)
             counts[category] += 1
-            if newest[category].map({ created[slot] >= created[$0] }) ?? true { newest[category] = slot }
+            if newest[category].map({ listing.created >= listings[$0].created }) ?? true { newest[category] = slot }
         }
         for number in tree.categories.indices.reversed() {
             guard let parent = tree.categories[number].parent, let slot = newest[number] else { continue }
-            if newest[parent].map({ created[slot] > created[$0] }) ?? true { newest[parent] = slot }
+            if newest[parent].map({ listings[slot].created > listings[$0].created }) ?? true { newest[parent] = slot }
         }
-        return (tree.rolledUp(counts), newest.map { $0.map { products[$0] } })
+        return (tree.rolledUp(counts), newest.map { $0.map { listings[$0].product } })
     }
 }
 

@@ -113,9 +113,11 @@ final class Segment: Sendable {
         }
         var (left, right) = (0, 0)
         while left < self.words.count || right < later.words.count {
-            let takesLeft = right == later.words.count
+            let takesLeft =
+                right == later.words.count
                 || left < self.words.count && !Self.precedes(later.words[right], self.words[left])
-            let takesRight = left == self.words.count
+            let takesRight =
+                left == self.words.count
                 || right < later.words.count && !Self.precedes(self.words[left], later.words[right])
             words.append(takesLeft ? self.words[left] : later.words[right])
             if takesLeft {

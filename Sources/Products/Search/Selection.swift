@@ -52,68 +52,69 @@ struct Selection {
         var best = Best(limit: limit + 1, isByTitle: sort == .title, index, after: after)
         let members = category.map { index.tree.members(of: $0) ?? [] }
         let maker = vendor.map { index.vendorNumber($0) ?? -2 }
-        let candidates = matches?.slots.count ?? index.count
-        for position in 0..<candidates {
-            let slot = matches.map { Int($0.slots[position]) } ?? position
-            guard isShown(slot, index) else { continue }
-            let fails = failures(slot, index, members, maker)
-            guard fails == 0 || fails & (fails - 1) == 0 else { continue }
-            count(slot, fails, index, &counts)
-            guard fails == 0 else { continue }
-            best.offer(slot, key: key(of: slot, index, matches))
+        func look(at slot: Int) {
+            let listing = index.listings[slot]
+            guard isShown(listing) else { return }
+            let fails = failures(listing, members, maker)
+            guard fails & (fails &- 1) == 0 else { return }
+            count(listing, fails, &counts)
+            if fails == 0 { best.offer(slot, listing.product, key: key(of: listing, slot, matches)) }
+        }
+        if let matches {
+            for slot in matches.slots { look(at: Int(slot)) }
+        } else {
+            // The newest first, so that most of the others are soon out of question.
+            for slot in stride(from: index.count - 1, through: 0, by: -1) { look(at: slot) }
         }
         let found = best.finish()
         let page = found.prefix(limit)
         return Result(
-            products: page.map { index.products[$0.slot] },
-            next: found.count > limit ? page.last.map { ($0.key, index.products[$0.slot]) } : nil,
+            products: page.map(\.product), next: found.count > limit ? page.last.map { ($0.key, $0.product) } : nil,
             total: counts.total, facets: facets(counts, index))
     }
 
-    private func isShown(_ slot: Int, _ index: CatalogueIndex) -> Bool {
-        let found = index.statuses[slot]
-        if let status { guard found == status.rawValue else { return false } }
-        guard found != CatalogueIndex.Status.dead.rawValue else { return false }
-        return onSale.map { $0 == (index.flags[slot] & CatalogueIndex.Flag.onSale != 0) } ?? true
+    private func isShown(_ listing: CatalogueIndex.Listing) -> Bool {
+        guard listing.status == status ?? listing.status, listing.status != .dead else { return false }
+        return listing.isOnSale == onSale ?? listing.isOnSale
     }
 
-    private func failures(_ slot: Int, _ index: CatalogueIndex, _ members: [Bool]?, _ maker: Int32?) -> UInt8 {
+    private func failures(_ listing: CatalogueIndex.Listing, _ members: [Bool]?, _ maker: Int32?) -> UInt8 {
         var fails: UInt8 = 0
         if let members {
-            let number = Int(index.categories[slot])
+            let number = Int(listing.category)
             if number < 0 || number >= members.count || !members[number] { fails |= Fails.category }
         }
-        if let maker, index.vendors[slot] != maker { fails |= Fails.vendor }
-        if !price.contains(index.prices[slot]) { fails |= Fails.price }
-        if let inStock, inStock != (index.flags[slot] & CatalogueIndex.Flag.inStock != 0) { fails |= Fails.available }
+        if let maker, listing.vendor != maker { fails |= Fails.vendor }
+        if listing.price < price.lowerBound || listing.price > price.upperBound { fails |= Fails.price }
+        if let inStock, inStock != listing.isInStock { fails |= Fails.available }
         return fails
     }
 
-    private func count(_ slot: Int, _ fails: UInt8, _ index: CatalogueIndex, _ counts: inout Counts) {
+    private func count(_ listing: CatalogueIndex.Listing, _ fails: UInt8, _ counts: inout Counts) {
         if fails == 0 { counts.total += 1 }
-        let (category, vendor) = (Int(index.categories[slot]), Int(index.vendors[slot]))
+        let (category, vendor) = (Int(listing.category), Int(listing.vendor))
         if fails & ~Fails.category == 0, category >= 0 { counts.category[category] += 1 }
         if fails & ~Fails.vendor == 0, vendor >= 0 { counts.vendor[vendor] += 1 }
         if fails & ~Fails.price == 0 {
-            let price = index.prices[slot]
-            counts.price[(priceSteps.lastIndex { $0 <= price }) ?? 0] += 1
+            var step = priceSteps.count - 1
+            while step > 0, priceSteps[step] > listing.price { step -= 1 }
+            counts.price[step] += 1
         }
         if fails & ~Fails.available == 0 {
-            let isInStock = index.flags[slot] & CatalogueIndex.Flag.inStock != 0
-            if isInStock { counts.inStock += 1 } else { counts.outOfStock += 1 }
+            if listing.isInStock { counts.inStock += 1 } else { counts.outOfStock += 1 }
         }
     }
 
     /// Smaller comes first.
-    private func key(of slot: Int, _ index: CatalogueIndex, _ matches: Matches?) -> UInt64 {
+    private func key(of listing: CatalogueIndex.Listing, _ slot: Int, _ matches: Matches?) -> UInt64 {
         switch sort {
         case .relevance:
-            guard let matches else { return UInt64.max - UInt64(bitPattern: index.created[slot]) }
+            guard let matches else { return UInt64.max - UInt64(bitPattern: listing.created) }
             return UInt64(UInt32.max - matches.score(of: slot).bitPattern)
-        case .newest: return UInt64.max - UInt64(bitPattern: index.created[slot])
-        case .price_ascending: return UInt64(bitPattern: index.prices[slot])
-        case .price_descending: return UInt64.max - UInt64(bitPattern: index.prices[slot])
-        case .title: return index.titleKeys[slot]
+        case .newest: return UInt64.max - UInt64(bitPattern: listing.created)
+        case .price_ascending: return UInt64(bitPattern: listing.price)
+        case .price_descending: return UInt64.max - UInt64(bitPattern: listing.price)
+        case .title: return listing.titleKey
         }
     }
 
@@ -225,6 +226,8 @@ private struct Best {
         let slot: Int
     }
     private let limit: Int
+    /// From so many on they are cut to `limit`.
+    private let capacity: Int
     private let isByTitle: Bool
     private let index: CatalogueIndex
     private var entries: [Entry] = []
@@ -237,15 +240,16 @@ private struct Best {
         self.isByTitle = isByTitle
         self.index = index
         start = after.map { Entry(key: $0.key, product: $0.product, slot: index.slot(of: $0.product) ?? -1) }
-        entries.reserveCapacity(4 * limit)
+        capacity = max(64, 4 * limit)
+        entries.reserveCapacity(capacity)
     }
 
-    mutating func offer(_ slot: Int, key: UInt64) {
-        let entry = Entry(key: key, product: index.products[slot], slot: slot)
-        if let worst, !precedes(entry, worst) { return }
+    mutating func offer(_ slot: Int, _ product: Int64, key: UInt64) {
+        let entry = Entry(key: key, product: product, slot: slot)
+        if let worst, key > worst.key || !precedes(entry, worst) { return }
         if let start, !precedes(start, entry) { return }
         entries.append(entry)
-        if entries.count == 4 * limit { cut() }
+        if entries.count == capacity { cut() }
     }
 
     mutating func finish() -> [Entry] {
