@@ -32,12 +32,13 @@ public enum OrdersAPI {
         idempotency: .keyRequired,
         problems: [
             .paymentDeclined, .outOfStock, .unknownSKU, .mixedCurrencies, .amountTooLarge, .unknownShippingMethod,
-            .unknownCoupon, .emptyOrder, .keyMissing, .keyReused, .keyInUse, .forbidden, .orderUnsettled,
+            .unknownCoupon, .emptyOrder, .notFound, .keyMissing, .keyReused, .keyInUse, .forbidden, .orderUnsettled,
         ])
     public static let price = Endpoint<PriceOrder, OrderSums>(
         "orders.price", .post, "/api/orders/prices", summary: "What an order would cost", priority: .cart,
         problems: [
             .unknownSKU, .mixedCurrencies, .amountTooLarge, .unknownShippingMethod, .unknownCoupon, .emptyOrder,
+            .notFound,
         ])
     public static let shippingMethods = Endpoint<ShippingQuery, ShippingMethodList>(
         "shipping.list", .get, "/api/shipping-methods", summary: "How an order can be sent", priority: .cart)
