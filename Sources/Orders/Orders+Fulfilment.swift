@@ -9,7 +9,8 @@ extension Orders {
         let reference = "\(input.id):\(context.idempotencyKey ?? OrderID(at: clock.now()).description)"
         let now = clock.now()
         let order = try await store.fulfil(input, reference: reference, at: now) { order in
-            try Event(EventTypes.orderFulfilled, about: order.id.description, at: now, carrying: OrderEvent(order: order))
+            try Event(
+                EventTypes.orderFulfilled, about: order.id.description, at: now, carrying: OrderEvent(order: order))
         }
         wake()
         return order
@@ -48,8 +49,8 @@ extension OrdersStore {
                 "SELECT 1 FROM order_lines WHERE order_id = $1 AND fulfilled < quantity LIMIT 1", input.id) == nil
             let status = isWhole ? "fulfilled" : "partially_fulfilled"
             try transaction.execute(
-                "UPDATE orders SET status = $2, fulfilment_status = $2, updated_at = $3 WHERE id = $1", input.id, status,
-                now)
+                "UPDATE orders SET status = $2, fulfilment_status = $2, updated_at = $3 WHERE id = $1", input.id,
+                status, now)
             try transaction.execute(
                 "INSERT INTO fulfilments (reference, order_id, lines, tracking, at) VALUES ($1, $2, $3, $4, $5)",
                 reference, input.id, String(decoding: try JSON.encode(wanted), as: UTF8.self), input.tracking, now)

@@ -188,7 +188,8 @@ extension OrdersStore {
     /// What is decided and not yet given back.
     private static func promised(_ id: OrderID, _ transaction: Transaction) throws -> Int64 {
         try transaction.row(
-            "SELECT coalesce(sum(amount), 0) FROM repayments WHERE order_id = $1 AND state = 'pending'", id)?.int64(0) ?? 0
+            "SELECT coalesce(sum(amount), 0) FROM repayments WHERE order_id = $1 AND state = 'pending'", id
+        )?.int64(0) ?? 0
     }
 
     private static func insert(_ new: Repayment, at now: Timestamp, _ transaction: Transaction) throws -> Repayment {

@@ -7,8 +7,8 @@ import Metrics
 
 /// Orders, from checkout to return.
 ///
-/// An order's life is a saga (`Saga`): what is decided is written down first, then done, and whoever finds it unfinished
-/// goes on. A process works on a saga while it holds its lease.
+/// An order's life is a saga (`Saga`): what is decided is written down first, then done, and whoever finds it
+/// unfinished goes on. A process works on a saga while it holds its lease.
 public struct Orders: OrdersService {
     /// How long a process may work on a saga before another one takes it up.
     static let lease = Duration.seconds(30)
@@ -31,8 +31,8 @@ public struct Orders: OrdersService {
 
     /// - Parameters:
     ///   - isAlone: true where the data folder is this process's own.
-    ///   - reservationTime: how long stock stays held for an order that is not settled. Far longer than a lease, so that
-    ///     recovery decides before the expiry does.
+    ///   - reservationTime: how long stock stays held for an order that is not settled. Far longer than a lease, so
+    ///     that recovery decides before the expiry does.
     public init(
         database: any Database, products: any ProductsService, payments: any PaymentsService,
         policy: ShopPolicy = ShopPolicy(), isAlone: Bool = true, reservationTime: Duration = .seconds(86_400),

@@ -87,7 +87,8 @@ public struct OrdersAudit: Sendable {
             let (counted, promised) = (try row.int64(8), try row.int64(6))
             check.check(
                 subtotal == lines && total == stored && counted == promised,
-                "\(id): lines add up to \(lines), subtotal \(subtotal), total \(stored), \(counted) of \(promised) lines")
+                "\(id): lines add up to \(lines), subtotal \(subtotal), total \(stored), "
+                    + "\(counted) of \(promised) lines")
         }
         return check
     }

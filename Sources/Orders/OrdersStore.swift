@@ -49,11 +49,11 @@ struct OrdersStore: Sendable {
             guard
                 let row = try transaction.row(
                     """
-                    INSERT INTO orders (id, number, status, payment_status, fulfilment_status, email, customer, currency,
-                        subtotal, discount, shipping, tax, tax_included, total, coupon, shipping_method, address,
+                    INSERT INTO orders (id, number, status, payment_status, fulfilment_status, email, customer,
+                        currency, subtotal, discount, shipping, tax, tax_included, total, coupon, shipping_method, address,
                         line_count, pieces, created_at, updated_at)
-                    VALUES ($1, (SELECT coalesce(max(number), 1000) + 1 FROM orders), 'pending', 'pending', 'unfulfilled',
-                        $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+                    VALUES ($1, (SELECT coalesce(max(number), 1000) + 1 FROM orders), 'pending', 'pending',
+                        'unfulfilled', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
                     RETURNING number
                     """,
                     [
@@ -105,7 +105,8 @@ struct OrdersStore: Sendable {
         try await database.write { transaction in
             let changed = try transaction.execute(
                 """
-                UPDATE orders SET status = 'confirmed', payment_status = 'authorized', updated_at = $2, confirmed_at = $2
+                UPDATE orders SET status = 'confirmed', payment_status = 'authorized', updated_at = $2,
+                    confirmed_at = $2
                 WHERE id = $1 AND status = 'pending'
                 """, order.id, order.updated_at)
             // Whoever drove it meanwhile may have begun a cancellation since: that one stays.
@@ -197,7 +198,8 @@ struct OrdersStore: Sendable {
     /// Leaves a saga to whoever comes after `time`, unless another one took it over.
     func leave(_ order: OrderID, owner: String, until time: Timestamp) async throws {
         try await database.write { transaction in
-            try transaction.execute("UPDATE sagas SET lease_until = $2 WHERE order_id = $1 AND owner = $3", order, time, owner)
+            try transaction.execute(
+                "UPDATE sagas SET lease_until = $2 WHERE order_id = $1 AND owner = $3", order, time, owner)
         }
     }
 

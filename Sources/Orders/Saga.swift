@@ -23,7 +23,8 @@ struct Refusal: Codable, Sendable, Equatable {
     }
 }
 
-/// An order on its way to its end, as a pure state machine: given how the last effect came out, it says what to do next.
+/// An order on its way to its end, as a pure state machine: given how the last effect came out, it says what to do
+/// next.
 ///
 /// Every effect may be run twice, so that only decisions are written down: that the order exists (`checkout`), that it
 /// is refused after stock was held (`refusal`), that it is to be undone (`cancellation`). A process that takes it up
