@@ -56,6 +56,7 @@ actor Sessions {
         let now = clock.now()
         if let (tokens, until) = done[token], until > now { return tokens }
         if let task = running[token] { return try await task.value }
+        // A task of its own, awaited below and by all who share it: whoever came first may give up without the others.
         let task = Task { [auth] in try await auth.refresh(RefreshTokens(refresh_token: token), context) }
         running[token] = task
         defer { running[token] = nil }

@@ -152,7 +152,11 @@ extension Storefront {
         }
         group(
             "Category",
-            page.facets.category.map { count in
+            page.facets.category.filter { count in
+                // One level at a time: the shelves of the shop, or those within the one that is open.
+                count.value == listing.category
+                    || categories.first { $0.handle == count.value }?.parent == listing.category
+            }.map { count in
                 let isCurrent = count.value == listing.category
                 return choice(count, isCurrent: isCurrent) { $0.category = isCurrent ? nil : count.value }
             })
@@ -199,8 +203,12 @@ extension Storefront {
             guard range.count > 0, ends.count == 2, let low = ends[0] else { return nil }
             let high = ends[1]
             let isCurrent = listing.priceMin == low.decimal && listing.priceMax == high?.decimal
+            let text =
+                if let high {
+                    low.amount == 0 ? "Up to \(Texts.money(high))" : "\(Texts.money(low)) to \(Texts.money(high))"
+                } else { "From \(Texts.money(low))" }
             return [
-                "text": high.map { "\(Texts.money(low)) to \(Texts.money($0))" } ?? "From \(Texts.money(low))",
+                "text": text,
                 "amount": Texts.count(range.count), "current": isCurrent,
                 "link": listing.link {
                     $0.priceMin = isCurrent ? nil : low.decimal
