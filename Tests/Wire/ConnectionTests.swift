@@ -174,7 +174,6 @@ import Wire
         var settings = Toy.settings
         settings.headerTimeout = .milliseconds(200)
         settings.bodyTimeout = .milliseconds(200)
-        settings.idleTimeout = .milliseconds(200)
         try await Toy.serve(settings) { port in
             for start in [
                 "GET /hello HTTP/1.1\r\nHost:", Peer.request("POST", "/forms", ["Content-Length": "9"]) + "a",
@@ -185,6 +184,14 @@ import Wire
                     await peer.expectClosed()
                 }
             }
+        }
+    }
+
+    @Test("who says nothing is let go") func idleness() async throws {
+        var settings = Toy.settings
+        settings.headerTimeout = .milliseconds(200)
+        settings.idleTimeout = .milliseconds(200)
+        try await Toy.serve(settings) { port in
             try await Peer.connect(port) { peer in await peer.expectClosed() }
         }
     }

@@ -59,6 +59,19 @@ import Wire
         }
     }
 
+    @Test("a service is told who called, with what and from where") func context() async throws {
+        let endpoint = Endpoint<Nothing, Thing>("me", .get, "/api/me", summary: "Me", access: .customer)
+        let route = Route(endpoint) { _, context in
+            Thing(id: "me", note: "\(context.accessToken ?? "") \(context.clientAddress ?? "")")
+        }
+        try await Toy.serve(routes: [route]) { port in
+            for headers in [["Authorization": "Bearer customer"], ["Cookie": "souk_session=customer"]] {
+                let answer = try await Peer.ask(port, "GET", "/api/me", headers)
+                #expect(answer.json["note"] == "customer 127.0.0.1")
+            }
+        }
+    }
+
     @Test("another site's page cannot act with a visitor's cookie") func crossSite() async throws {
         try await Toy.serve { port in
             let cookie = ["Cookie": "souk_session=customer"]

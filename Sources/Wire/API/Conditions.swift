@@ -54,7 +54,7 @@ enum Conditions {
                 .versionRequired, "send If-Match with the ETag last read, or If-None-Match: * to make something new")
         }
         guard ifNoneMatch.trimmed == "*" else {
-            throw Problem(.versionMismatch, "expected If-None-Match: * or an If-Match")
+            throw Problem(.badRequest, "expected If-None-Match: * or an If-Match")
         }
         return 0
     }

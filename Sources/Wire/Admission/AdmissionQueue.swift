@@ -6,7 +6,7 @@ package import Kernel
 /// Each priority may fill a share of the limit only, so that the last places belong to those before it: reports are
 /// turned away first, checkout last.
 ///
-/// A crowd that comes at once may wait in the queue. When the queue was not empty for as long as one may wait, the crowd
+/// A crowd that comes at once may wait in the queue. When it was not empty for as long as one may wait, the crowd
 /// stays: then only who waited shortly is let in, for an answer that comes late helps nobody (Facebook's CoDel).
 package struct AdmissionQueue: Sendable {
     package enum Decision: Equatable, Sendable {

@@ -27,6 +27,13 @@ package struct ClientAddress: Hashable, Sendable {
 
     var isLoopback: Bool { isIPv4 ? low >> 24 & 0xFF == 127 : high == 0 && low == 1 }
 
+    /// What counts as one client, for people.
+    var text: String {
+        isIPv4
+            ? [24, 16, 8, 0].map { String(low >> $0 & 0xFF) }.joined(separator: ".")
+            : [48, 32, 16, 0].map { String(high >> $0 & 0xFFFF, radix: 16) }.joined(separator: ":") + "::/64"
+    }
+
     /// What counts as one client: an IPv4 address, or the /64 that a customer is given.
     var bucket: UInt64 { isIPv4 ? low : high }
 }

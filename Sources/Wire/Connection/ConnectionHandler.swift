@@ -261,6 +261,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         state = answer.closes ? .lingering : .head
         if answer.closes {
             buffer.clear()
+            setAlarm(context)
         } else if isDraining, buffer.readableBytes == 0 {
             // The answer was on its way when the drain began.
             end(context)
@@ -279,6 +280,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         flushIfNeeded(context)
         state = .lingering
         since = .now()
+        setAlarm(context)
         context.close(mode: .output, promise: nil)
     }
 
@@ -314,6 +316,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     /// One alarm a connection, set again only when it rings: most requests pay nothing for their deadlines.
     private func setAlarm(_ context: ChannelHandlerContext) {
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        alarm?.cancel()
         alarm = context.eventLoop.scheduleTask(deadline: max(deadline, .now() + .milliseconds(100))) {
             let (handler, context) = bound.value
             handler.ring(context)

@@ -94,7 +94,7 @@ public enum OpenAPI {
         func header(_ name: JSON, _ isRequired: Bool, _ about: JSON, _ schema: JSON) -> JSON {
             ["name": name, "in": "header", "required": .bool(isRequired), "description": about, "schema": schema]
         }
-        let tag: JSON = ["type": "string", "maxLength": 1_000, "examples": ["\"7-0123456789abcdef\""]]
+        let tag: JSON = ["type": "string", "examples": ["\"7-0123456789abcdef\""]]
         let key: JSON = [
             "type": "string", "minLength": 1, "maxLength": .integer(Int64(Conditions.longestKey)),
             "pattern": "^[!-~]+$", "examples": ["2b5f9f3c-0a52-4d0e-9d8e-5f1c1b7f2a11"],

@@ -2,13 +2,12 @@ import Kernel
 import NIOCore
 
 extension Responder {
-    func show(_ page: PageRoute, _ caller: Caller, _ exchange: Exchange) async throws -> Answer {
+    func show(_ page: PageRoute, _ context: CallContext, _ exchange: Exchange) async throws -> Answer {
         var form = Query()
         if page.method != .get {
             try CrossSite.check(exchange.request)
             form = try self.form(of: exchange.request)
         }
-        let context = CallContext(caller: caller, timeout: settings.requestTimeout, trace: exchange.trace)
         let request = try checkedPageRequest(exchange, context, form: form, method: page.method)
         return Answer(page: try await page.handle(request), isHTTPS: settings.isHTTPS)
     }

@@ -165,8 +165,10 @@ struct Responder: Sendable {
         do {
             switch served.kind {
             case .endpoint(let route, let reader):
-                answer = try await call(route, reader, identified, caller, exchange)
-            case .page(let page): answer = try await show(page, identified, exchange)
+                let context = context(identified, caller, client, exchange)
+                answer = try await call(route, reader, context, caller, exchange)
+            case .page(let page):
+                answer = try await show(page, context(identified, caller, client, exchange), exchange)
             case .surrounding(let handle): answer = try await handle(Query(encoded: exchange.target.query))
             }
         } catch let problem as Problem {
@@ -175,6 +177,16 @@ struct Responder: Sendable {
         }
         isServed = true
         return answer
+    }
+
+    private func context(
+        _ caller: Caller, _ credentials: Credentials, _ client: ClientAddress?, _ exchange: Exchange
+    ) -> CallContext {
+        let timeout = timeout(exchange.request, caller)
+        var context = CallContext(caller: caller, timeout: timeout, trace: exchange.trace)
+        context.accessToken = credentials.bearer ?? credentials.cookie
+        context.clientAddress = client?.text
+        return context
     }
 
     private func caller(_ credentials: Credentials, _ client: ClientAddress?) async throws -> Caller {
