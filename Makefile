@@ -4,7 +4,7 @@
 SHELL := /usr/bin/env bash
 PYTHON := .venv/bin/python
 
-# One configuration for everything: what is tested and measured is what is served, and a clean machine builds once.
+# What is served, measured and tested from outside is the release build; unit tests see inside, in a debug build.
 SWIFT := swift
 CONFIGURATION := -c release
 

@@ -9,14 +9,12 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("InternalImportsByDefault"),
 ]
 
-let atomics: Target.Dependency = .product(name: "Atomics", package: "swift-atomics")
 let collections: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 let configuration: Target.Dependency = .product(name: "Configuration", package: "swift-configuration")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
-let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let sqlite: Target.Dependency = .product(name: "GRDBSQLite", package: "GRDB.swift")
 let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
-let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
 let jwt: Target.Dependency = .product(name: "JWTKit", package: "jwt-kit")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -27,10 +25,9 @@ let nio: [Target.Dependency] = [
     .product(name: "NIOCore", package: "swift-nio"),
     .product(name: "NIOPosix", package: "swift-nio"),
     .product(name: "NIOHTTP1", package: "swift-nio"),
-    .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
-    .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
-    .product(name: "HTTPTypes", package: "swift-http-types"),
+    .product(name: "NIOHTTPCompression", package: "swift-nio-extras"),
 ]
+let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 let tracing: Target.Dependency = .product(name: "Tracing", package: "swift-distributed-tracing")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -51,16 +48,15 @@ let package = Package(
     products: [.executable(name: "souk", targets: ["souk"])],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-atomics", from: "1.3.0"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
-        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
@@ -72,40 +68,41 @@ let package = Package(
         library("Kernel", []),
         library("Contracts", ["Kernel"]),
 
-        library("Database", ["Kernel", grdb, logging, metrics]),
+        library("Database", ["Kernel", sqlite, metrics]),
         library("Cache", ["Kernel"]),
         library("Objects", ["Kernel"]),
         library("Events", ["Kernel", "Database", lifecycle, logging, metrics]),
         library("Mail", ["Kernel"]),
-        library("Telemetry", ["Kernel", atomics, httpClient, lifecycle, logging, metrics, tracing]),
+        library("Telemetry", ["Kernel", httpClient, lifecycle, logging, metrics, tracing] + nio),
         library(
             "Wire",
-            ["Kernel", atomics, collections, httpClient, hummingbird, hummingbirdCore, lifecycle, logging, metrics, tracing]
-                + nio),
+            ["Kernel", collections, httpClient, hummingbirdCore, lifecycle, logging, metrics, tracing] + nio),
 
         library("Products", seams + [lifecycle, logging, metrics]),
         library("Orders", seams + [lifecycle, logging, metrics]),
-        library("Payments", seams + [logging, metrics, crypto]),
-        library("Users", seams + [logging, metrics, crypto, cryptoExtras]),
-        library("Auth", seams + [crypto, jwt, logging]),
-        library("Notifications", seams + [logging, metrics], resources: [.embedInCode("Resources")]),
-        library("Storefront", ["Kernel", "Contracts", "Wire", crypto, logging, mustache], resources: [.embedInCode("Resources")]),
+        library("Payments", seams + [logging, crypto]),
+        library("Users", seams + [crypto, cryptoExtras]),
+        library("Auth", seams + [crypto, jwt]),
+        library("Notifications", seams + [logging], resources: [.embedInCode("Resources")]),
+        library(
+            "Storefront", ["Kernel", "Contracts", "Wire", crypto, mustache],
+            resources: [.embedInCode("Resources")]),
 
         .executableTarget(
             name: "souk",
             dependencies: [
                 "Kernel", "Contracts", "Database", "Cache", "Objects", "Events", "Mail", "Telemetry", "Wire",
                 "Products", "Orders", "Payments", "Users", "Auth", "Notifications", "Storefront",
-                arguments, configuration, httpClient, lifecycle, logging, metrics, tracing,
+                arguments, configuration, lifecycle, logging, system,
             ],
             swiftSettings: strict),
 
         test("Kernel", ["Kernel"]),
         test("Contracts", ["Contracts", "Kernel"]),
-        test("Seams", ["Database", "Cache", "Objects", "Events", "Mail", "Kernel"]),
+        test("Seams", ["Database", "Cache", "Objects", "Events", "Mail", "Kernel", lifecycle, logging]),
         test("Telemetry", ["Telemetry", "Kernel"]),
-        test("Wire", ["Wire", "Kernel", .product(name: "HummingbirdTesting", package: "hummingbird")]),
-        test("Products", ["Products"] + seams),
+        test("Wire", ["Wire", "Kernel", lifecycle, logging] + nio),
+        test("Products", ["Products", logging] + seams),
         test("Orders", ["Orders"] + seams),
         test("Payments", ["Payments"] + seams),
         test("Users", ["Users"] + seams),
@@ -116,19 +113,3 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
-
-// DEVELOPMENT ONLY, goes before landing: ONLY=Database,SeamsTests keeps those targets and what they need.
-if let only = Context.environment["ONLY"] {
-    var keep = Set(only.split(separator: ",").map(String.init))
-    var grew = true
-    while grew {
-        grew = false
-        for target in package.targets where keep.contains(target.name) {
-            for dependency in target.dependencies {
-                if case .byNameItem(let name, _) = dependency, keep.insert(name).inserted { grew = true }
-            }
-        }
-    }
-    package.targets.removeAll { !keep.contains($0.name) }
-    if !keep.contains("souk") { package.products = [] }
-}

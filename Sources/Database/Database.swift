@@ -7,11 +7,13 @@ public enum Dialect: Sendable {
 /// One service's database.
 ///
 /// A closure is synchronous, so that no lock is ever held across the network. It may be run more than once before its
-/// result counts (another closure may take the shared transaction down with it): it has no effect outside its transaction.
+/// result counts (another closure may take the shared transaction down with it): it has no effect outside its
+/// transaction.
 public protocol Database: Sendable {
     var dialect: Dialect { get }
 
-    /// Runs the closure in a transaction and returns once that is on disk. If the closure throws, nothing of it is kept and
+    /// Runs the closure in a transaction and returns once that is on disk. If the closure throws, nothing of it is
+    /// kept and
     /// its error is thrown here.
     ///
     /// Closures that wait at the same moment share one commit, each isolated from the others' failures. A task that is

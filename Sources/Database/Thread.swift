@@ -48,8 +48,10 @@ private func enter(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPoin
     return nil
 }
 
-/// The calling thread no longer interrupts a running one when it wakes up. On a busy core the writer then starts once the
-/// others have handed over what they have, and one commit carries more (measured on one core with 32 tasks: 25 % less work
+/// The calling thread no longer interrupts a running one when it wakes up. On a busy core the writer then starts once
+/// the
+/// others have handed over what they have, and one commit carries more (measured on one core with 32 tasks: 25 % less
+/// work
 /// for an order); on an idle core it starts at once as before. Where the system forbids it, nothing is lost.
 func yieldToOthersOnWakeUp() {
     #if os(Linux)

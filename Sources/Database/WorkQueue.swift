@@ -27,6 +27,7 @@ class Job: @unchecked Sendable {
     func resume() {}
 }
 
+// The outcome is written by the writer's thread and read by it again before `resume`; no two threads have it at once.
 final class ClosureJob<T: Sendable>: Job, @unchecked Sendable {
     private let work: @Sendable (Transaction) throws -> T
     private var outcome: Result<T, any Error>?
@@ -80,12 +81,14 @@ final class WorkQueue: Sendable {
         var closers: [CheckedContinuation<Void, Never>] = []
     }
     private let state: Mutex<State>
+    // Only threads of this queue's own wait on it, never one of the cooperative pool.
     private let wake = DispatchSemaphore(value: 0)
     private let database: String
     private let thread: String
     private let limit: Int
     private let maxThreads: Int
-    /// What a thread does: it takes jobs until there are no more. It may return earlier, and is called again for new jobs.
+    /// What a thread does: it takes jobs until there are no more. It may return earlier, and is called again for new
+    /// jobs.
     private let body: @Sendable (WorkQueue) -> Void
 
     init(
@@ -134,7 +137,8 @@ final class WorkQueue: Sendable {
         return nil
     }
 
-    /// Called by a thread: waits for jobs and takes at most `count`, the oldest first. Empty when the queue was closed and
+    /// Called by a thread: waits for jobs and takes at most `count`, the oldest first. Empty when the queue was
+    /// closed and
     /// all is done: the thread ends.
     func take(_ count: Int) -> [Job] {
         while true {

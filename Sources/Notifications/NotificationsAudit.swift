@@ -26,7 +26,8 @@ public struct NotificationsAudit: Sendable {
         ]
     }
 
-    /// At most `limit` orders after `order` whose confirmation was written, sorted: the next page begins after the last.
+    /// At most `limit` orders after `order` whose confirmation was written, sorted: the next page begins after the
+    /// last.
     public func confirmedOrders(after order: OrderID? = nil, limit: Int = 5_000) async throws -> [OrderID] {
         let prefix = EventTypes.orderConfirmed + ":"
         return try await database.read { transaction in

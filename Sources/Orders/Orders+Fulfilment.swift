@@ -45,8 +45,9 @@ extension OrdersStore {
                     "UPDATE order_lines SET fulfilled = fulfilled + $3 WHERE order_id = $1 AND position = $2",
                     input.id, position, quantity)
             }
-            let isWhole = try transaction.row(
-                "SELECT 1 FROM order_lines WHERE order_id = $1 AND fulfilled < quantity LIMIT 1", input.id) == nil
+            let isWhole =
+                try transaction.row(
+                    "SELECT 1 FROM order_lines WHERE order_id = $1 AND fulfilled < quantity LIMIT 1", input.id) == nil
             let status = isWhole ? "fulfilled" : "partially_fulfilled"
             try transaction.execute(
                 "UPDATE orders SET status = $2, fulfilment_status = $2, updated_at = $3 WHERE id = $1", input.id,

@@ -126,8 +126,9 @@ extension OrdersStore {
                     position, quantity)
                 goods += order.lines[position].unit_price.amount * quantity
             }
-            let isWhole = try transaction.row(
-                "SELECT 1 FROM order_lines WHERE order_id = $1 AND returned < quantity LIMIT 1", input.id) == nil
+            let isWhole =
+                try transaction.row(
+                    "SELECT 1 FROM order_lines WHERE order_id = $1 AND returned < quantity LIMIT 1", input.id) == nil
             if isWhole {
                 try transaction.execute(
                     """

@@ -50,7 +50,8 @@ struct OrdersStore: Sendable {
                 let row = try transaction.row(
                     """
                     INSERT INTO orders (id, number, status, payment_status, fulfilment_status, email, customer,
-                        currency, subtotal, discount, shipping, tax, tax_included, total, coupon, shipping_method, address,
+                        currency, subtotal, discount, shipping, tax, tax_included, total, coupon, shipping_method,
+                        address,
                         line_count, pieces, created_at, updated_at)
                     VALUES ($1, (SELECT coalesce(max(number), 1000) + 1 FROM orders), 'pending', 'pending',
                         'unfulfilled', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)

@@ -29,7 +29,9 @@ final class AcknowledgedLog: Sendable {
     func append(order: Order, key: String) throws {
         let entry = AcknowledgedOrder(order: order.id, idempotency_key: key, total: order.total)
         let line = try JSON.encode(entry) + [0x0A]
-        let written = descriptor.withLock { descriptor in line.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) } }
+        let written = descriptor.withLock { descriptor in
+            line.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+        }
         guard written == line.count else { throw Failure("the log of acknowledged orders cannot be written") }
     }
 

@@ -13,8 +13,9 @@ struct AuditCommand: AsyncParsableCommand {
         commandName: "audit",
         abstract: "Check the promises against what is stored.",
         discussion: """
-            Reads only, also beside a shop that is running. A line for each promise; exit code 1 if one is broken. With \
-            --acknowledged every order that a client was told of must exist: a file with a JSON object a line, \
+            Reads only, also beside a shop that is running. A line for each promise; exit code 1 if one is broken. \
+            With --acknowledged every order that a client was told of must exist: a file with a JSON object \
+            a line, \
             {"order": "order_…", "idempotency_key": "…", "total": {"amount": 1999, "currency": "GBP"}}.
 
             Example:
@@ -77,8 +78,16 @@ struct Audit {
         var confirmed = AuditCheck("orders.confirmed-by-mail", "a confirmed order has exactly one confirmation")
         let paymentsAudit = PaymentsAudit(database: databases.payments)
         let mailAudit = NotificationsAudit(database: databases.notifications)
-        var payments = Walk { try await paymentsAudit.facts(after: $0) } order: { $0.order }
-        var mails = Walk { try await mailAudit.confirmedOrders(after: $0) } order: { $0 }
+        var payments = Walk {
+            try await paymentsAudit.facts(after: $0)
+        } order: {
+            $0.order
+        }
+        var mails = Walk {
+            try await mailAudit.confirmedOrders(after: $0)
+        } order: {
+            $0
+        }
         var after: OrderID?
         while true {
             let page = try await orders.facts(after: after)

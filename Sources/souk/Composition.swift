@@ -13,7 +13,8 @@ import Payments
 import Products
 import Users
 
-/// The whole shop, built from the settings: the one place that knows which back end is which. `serve` runs it, the other
+/// The whole shop, built from the settings: the one place that knows which back end is which. `serve` runs it, the
+/// other
 /// commands borrow its services, and tests build it as they do.
 struct Shop: Sendable {
     let settings: Settings

@@ -40,7 +40,9 @@ struct Export: AsyncParsableCommand {
                     ExportQuery(after: after, limit: 500), .service("export", timeout: .seconds(600)))
                 var text = ""
                 for draft in page.items {
-                    text += json ? String(decoding: try JSON.encode(draft), as: UTF8.self) + "\n" : ShopifyExport.rows(draft)
+                    text +=
+                        json
+                        ? String(decoding: try JSON.encode(draft), as: UTF8.self) + "\n" : ShopifyExport.rows(draft)
                 }
                 try write(text, to: descriptor)
                 progress.advance(by: page.items.count)

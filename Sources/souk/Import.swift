@@ -16,8 +16,8 @@ struct Import: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Take products from a CSV file: Shopify's, WooCommerce's, or any with --map.",
         discussion: """
-            Streams; names every row that is not taken with its line; the same file again changes nothing. Works on the \
-            data folder, or with --url on a running shop (staff password in SOUK_STAFF_PASSWORD).
+            Streams; names every row that is not taken with its line; the same file again changes nothing. Works on \
+            the data folder, or with --url on a running shop (staff password in SOUK_STAFF_PASSWORD).
 
             Examples:
               souk import products_export.csv

@@ -201,7 +201,8 @@ struct PastOrders {
             let parts = pair.split(separator: "=", maxSplits: 1).map(String.init)
             guard parts.count == 2, known[parts[0]] != nil else {
                 throw CSVError(
-                    line: 1, message: "--map has '\(pair)', expected FIELD=COLUMN with "
+                    line: 1,
+                    message: "--map has '\(pair)', expected FIELD=COLUMN with "
                         + known.keys.sorted().joined(separator: ", "), isRecoverable: false)
             }
             names[parts[0]] = [parts[1]]
@@ -214,7 +215,8 @@ struct PastOrders {
         }
         for needed in ["order", "sku", "quantity", "price"] where columns[needed] == nil {
             throw CSVError(
-                line: 1, message: "no column for \(needed) (expected \((names[needed] ?? []).joined(separator: " or "))); "
+                line: 1,
+                message: "no column for \(needed) (expected \((names[needed] ?? []).joined(separator: " or "))); "
                     + "give --map \(needed)=COLUMN", isRecoverable: false)
         }
         return columns

@@ -40,7 +40,9 @@ struct SettingsReader {
             {
                 return (text, source)
             }
-            if let content = try? provider.value(forKey: key, type: .int).value?.content, case .int(let number) = content {
+            if let content = try? provider.value(forKey: key, type: .int).value?.content,
+                case .int(let number) = content
+            {
                 return (String(number), source)
             }
         }

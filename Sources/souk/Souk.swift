@@ -16,7 +16,8 @@ struct Souk: AsyncParsableCommand {
             """,
         version: version,
         subcommands: [
-            Serve.self, Demo.self, Import.self, Export.self, Replay.self, AuditCommand.self, OpenAPICommand.self, Config.self,
+            Serve.self, Demo.self, Import.self, Export.self, Replay.self, AuditCommand.self, OpenAPICommand.self,
+            Config.self,
             Doctor.self,
         ])
 
@@ -36,7 +37,9 @@ struct Souk: AsyncParsableCommand {
             Console.complain("error: \(error)")
             exit(withError: ExitCode(1))
         } catch {
-            if error is ExitCode || error is CleanExit || error is ValidationError || exitCode(for: error).rawValue == 64 {
+            if error is ExitCode || error is CleanExit || error is ValidationError
+                || exitCode(for: error).rawValue == 64
+            {
                 exit(withError: error)
             }
             if exitCode(for: error) == .success { exit(withError: error) }

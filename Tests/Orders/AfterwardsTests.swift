@@ -150,9 +150,10 @@ import Testing
         }
         let other = RefundOrder(id: id, amount: Money(501, .gbp))
         #expect(await problem { _ = try await orders.refund(other, .staff("r")) }?.type == .keyReused)
-        #expect(await problem {
-            _ = try await orders.refund(RefundOrder(id: id, amount: Money(1, .eur)), .staff())
-        }?.type == .refundTooLarge)
+        #expect(
+            await problem {
+                _ = try await orders.refund(RefundOrder(id: id, amount: Money(1, .eur)), .staff())
+            }?.type == .refundTooLarge)
     }
 
     @Test func whatTheProviderRefusesIsRefusedAgain() async throws {

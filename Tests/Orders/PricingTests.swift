@@ -31,7 +31,8 @@ import Testing
             }
             let rate = Int64.random(in: 0...10_000, using: &random)
             let (inclusive, onShipping) = (Bool.random(using: &random), Bool.random(using: &random))
-            let coupon = Bool.random(using: &random)
+            let coupon =
+                Bool.random(using: &random)
                 ? ShopPolicy.Coupon(code: "C", basis_points: Int64.random(in: 0...10_000, using: &random))
                 : ShopPolicy.Coupon(code: "C", amount: Int64.random(in: 0...20_000, using: &random))
             let fee = Int64.random(in: 0...999, using: &random)

@@ -126,7 +126,8 @@ struct Schedule {
             let percent = [0, 10, 40, 80].randomElement(using: &random) ?? 0
             return shop.orders(power, mishaps: Mishaps(seed: random.next(), percent: percent))
         }
-        let lines = [("HOT-1", Int64.random(in: 1...3, using: &random))]
+        let lines =
+            [("HOT-1", Int64.random(in: 1...3, using: &random))]
             + (chance(50) ? [("MUG-1", Int64.random(in: 1...2, using: &random)), ("HOT-1", 1)] : [])
         let order = PlaceOrder.of(lines, token: chance(25) ? "tok_declined" : "tok_approved")
         var acknowledged: OrderID?

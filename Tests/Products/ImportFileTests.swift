@@ -31,7 +31,8 @@ import Testing
     @Test("further rows of a handle add variants and images") func variants() throws {
         let found = try Import(
             """
-            Handle,Title,Body (HTML),Vendor,Product Category,Tags,Option1 Name,Option1 Value,Variant Price,Image Src,Image Position,Status
+            Handle,Title,Body (HTML),Vendor,Product Category,Tags,Option1 Name,Option1 Value,Variant Price,Image Src,\
+            Image Position,Status
             tee,Tee,"<p>Soft,
             ""good""</p>",Atlas,Clothing > Tees,"b, a",Size,S,10,two.png,2,draft
             tee,,,,,,,M,11,one.png,1,

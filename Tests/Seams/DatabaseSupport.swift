@@ -31,7 +31,9 @@ extension SQLiteDatabase {
     static let things = Migration(
         1, "things",
         sqlite: """
-            CREATE TABLE things (name TEXT PRIMARY KEY, amount INTEGER NOT NULL CONSTRAINT enough CHECK (amount >= 0)) STRICT;
+            CREATE TABLE things (
+                name TEXT PRIMARY KEY, amount INTEGER NOT NULL CONSTRAINT enough CHECK (amount >= 0)
+            ) STRICT;
             CREATE TABLE parts (thing TEXT NOT NULL REFERENCES things (name), note BLOB);
             """)
 

@@ -50,7 +50,8 @@ import Testing
     @Test(
         "each framework stays behind its seam",
         arguments: [
-            ("GRDB", ["Database"]), ("Hummingbird", ["Wire"]), ("NIOCore", ["Wire", "Telemetry"]), ("NIOHTTP1", ["Wire"]),
+            ("GRDB", ["Database"]), ("Hummingbird", ["Wire"]), ("NIOCore", ["Wire", "Telemetry"]),
+            ("NIOHTTP1", ["Wire"]),
             ("JWTKit", ["Auth"]), ("ArgumentParser", ["souk"]),
         ])
     func behindItsSeam(framework: String, targets: [String]) {

@@ -91,6 +91,7 @@ extension SQLiteConnection {
                 throw DatabaseError.cannotOpen(path: path, reason: "this file system does not allow a write-ahead log")
             }
             guard code & 0xFF == SQLITE_BUSY, ContinuousClock.now < deadline else { throw error }
+            // On the connection's own thread, while another process opens the same file.
             usleep(5_000)
         }
     }

@@ -34,43 +34,47 @@ struct Selection {
         static let available: UInt8 = 8
     }
 
-    private struct Counts {
-        var category: [Int]
-        var vendor: [Int]
-        var price: [Int]
-        var inStock = 0
-        var outOfStock = 0
-        var total = 0
+    /// The counts of all facets in one list, each facet with its place in it. Categories and vendors are counted from
+    /// -1, which stands for none.
+    private struct Places {
+        let vendor, price, available, total, count: Int
+
+        init(_ index: CatalogueIndex, prices: Int) {
+            vendor = index.tree.categories.count + 1
+            price = vendor + index.vendorNames.count + 1
+            available = price + prices
+            total = available + 2
+            count = total + 1
+        }
     }
 
     func run(on index: CatalogueIndex) -> Result {
         let matches = words.isEmpty ? nil : Matches(words, in: index)
-        var counts = Counts(
-            category: [Int](repeating: 0, count: index.tree.categories.count),
-            vendor: [Int](repeating: 0, count: index.vendorNames.count),
-            price: [Int](repeating: 0, count: priceSteps.count))
-        var best = Best(limit: limit + 1, isByTitle: sort == .title, index, after: after)
+        let places = Places(index, prices: priceSteps.count)
+        var counts = [Int](repeating: 0, count: places.count)
+        var best = Best(limit: limit + 1, titles: sort == .title ? index.titles : nil, after: after, index)
         let members = category.map { index.tree.members(of: $0) ?? [] }
         let maker = vendor.map { index.vendorNumber($0) ?? -2 }
-        func look(at slot: Int) {
-            let listing = index.listings[slot]
-            guard isShown(listing) else { return }
-            let fails = failures(listing, members, maker)
-            guard fails & (fails &- 1) == 0 else { return }
-            count(listing, fails, &counts)
-            if fails == 0 { best.offer(slot, listing.product, key: key(of: listing, slot, matches)) }
-        }
-        if let matches {
-            for slot in matches.slots { look(at: Int(slot)) }
-        } else {
-            // The newest first, so that most of the others are soon out of question.
-            for slot in stride(from: index.count - 1, through: 0, by: -1) { look(at: slot) }
+        // Without the checks that an array makes at each access: this loop sees every product.
+        counts.withUnsafeMutableBufferPointer { counts in
+            index.listings.withUnsafeBufferPointer { listings in
+                // Without words the newest first, so that most of the others are soon out of question.
+                for position in 0..<(matches?.slots.count ?? listings.count) {
+                    let slot = matches.map { Int($0.slots[position]) } ?? listings.count - 1 - position
+                    let listing = listings[slot]
+                    guard isShown(listing) else { continue }
+                    let fails = failures(listing, members, maker)
+                    guard fails & (fails &- 1) == 0 else { continue }
+                    count(listing, fails, places, counts)
+                    if fails == 0 { best.offer(slot, listing.product, key: key(of: listing, slot, matches)) }
+                }
+            }
         }
         let found = best.finish()
         let page = found.prefix(limit)
         return Result(
             products: page.map(\.product), next: found.count > limit ? page.last.map { ($0.key, $0.product) } : nil,
-            total: counts.total, facets: facets(counts, index))
+            total: counts[places.total], facets: facets(counts, places, index))
     }
 
     private func isShown(_ listing: CatalogueIndex.Listing) -> Bool {
@@ -90,19 +94,18 @@ struct Selection {
         return fails
     }
 
-    private func count(_ listing: CatalogueIndex.Listing, _ fails: UInt8, _ counts: inout Counts) {
-        if fails == 0 { counts.total += 1 }
-        let (category, vendor) = (Int(listing.category), Int(listing.vendor))
-        if fails & ~Fails.category == 0, category >= 0 { counts.category[category] += 1 }
-        if fails & ~Fails.vendor == 0, vendor >= 0 { counts.vendor[vendor] += 1 }
+    private func count(
+        _ listing: CatalogueIndex.Listing, _ fails: UInt8, _ places: Places, _ counts: UnsafeMutableBufferPointer<Int>
+    ) {
+        if fails == 0 { counts[places.total] += 1 }
+        if fails & ~Fails.category == 0 { counts[Int(listing.category) + 1] += 1 }
+        if fails & ~Fails.vendor == 0 { counts[places.vendor + Int(listing.vendor) + 1] += 1 }
         if fails & ~Fails.price == 0 {
             var step = priceSteps.count - 1
             while step > 0, priceSteps[step] > listing.price { step -= 1 }
-            counts.price[step] += 1
+            counts[places.price + step] += 1
         }
-        if fails & ~Fails.available == 0 {
-            if listing.isInStock { counts.inStock += 1 } else { counts.outOfStock += 1 }
-        }
+        if fails & ~Fails.available == 0 { counts[places.available + (listing.isInStock ? 0 : 1)] += 1 }
     }
 
     /// Smaller comes first.
@@ -122,13 +125,14 @@ struct Selection {
 
     static let facetLimit = 200
 
-    private func facets(_ counts: Counts, _ index: CatalogueIndex) -> Facets {
+    private func facets(_ counts: [Int], _ places: Places, _ index: CatalogueIndex) -> Facets {
         Facets(
-            category: categoryFacet(counts.category, index.tree), vendor: vendorFacet(counts.vendor, index.vendorNames),
-            price: priceFacet(counts.price),
+            category: categoryFacet(Array(counts[1..<places.vendor]), index.tree),
+            vendor: vendorFacet(Array(counts[(places.vendor + 1)..<places.price]), index.vendorNames),
+            price: priceFacet(Array(counts[places.price..<places.available])),
             available: [
-                Facets.Count(value: "true", title: "In stock", count: counts.inStock),
-                Facets.Count(value: "false", title: "Out of stock", count: counts.outOfStock),
+                Facets.Count(value: "true", title: "In stock", count: counts[places.available]),
+                Facets.Count(value: "false", title: "Out of stock", count: counts[places.available + 1]),
             ])
     }
 
@@ -228,17 +232,16 @@ private struct Best {
     private let limit: Int
     /// From so many on they are cut to `limit`.
     private let capacity: Int
-    private let isByTitle: Bool
-    private let index: CatalogueIndex
+    /// By slot, where titles make the order.
+    private let titles: [String]?
     private var entries: [Entry] = []
     /// Nothing at or after it is of interest.
     private var worst: Entry?
     private let start: Entry?
 
-    init(limit: Int, isByTitle: Bool, _ index: CatalogueIndex, after: Cursor?) {
+    init(limit: Int, titles: [String]?, after: Cursor?, _ index: CatalogueIndex) {
         self.limit = limit
-        self.isByTitle = isByTitle
-        self.index = index
+        self.titles = titles
         start = after.map { Entry(key: $0.key, product: $0.product, slot: index.slot(of: $0.product) ?? -1) }
         capacity = max(64, 4 * limit)
         entries.reserveCapacity(capacity)
@@ -246,8 +249,8 @@ private struct Best {
 
     mutating func offer(_ slot: Int, _ product: Int64, key: UInt64) {
         let entry = Entry(key: key, product: product, slot: slot)
-        if let worst, key > worst.key || !precedes(entry, worst) { return }
-        if let start, !precedes(start, entry) { return }
+        if let worst, key > worst.key || !Self.precedes(entry, worst, titles) { return }
+        if let start, !Self.precedes(start, entry, titles) { return }
         entries.append(entry)
         if entries.count == capacity { cut() }
     }
@@ -258,16 +261,16 @@ private struct Best {
     }
 
     private mutating func cut() {
-        entries.sort(by: precedes)
+        entries.sort { [titles] in Self.precedes($0, $1, titles) }
         if entries.count > limit { entries.removeLast(entries.count - limit) }
         if entries.count == limit { worst = entries.last }
     }
 
     /// Where keys are equal the newer product comes first; titles are compared to their end before.
-    private func precedes(_ left: Entry, _ right: Entry) -> Bool {
+    private static func precedes(_ left: Entry, _ right: Entry, _ titles: [String]?) -> Bool {
         if left.key != right.key { return left.key < right.key }
-        if isByTitle, left.slot >= 0, right.slot >= 0, left.slot != right.slot {
-            let (a, b) = (index.titles[left.slot], index.titles[right.slot])
+        if let titles, left.slot >= 0, right.slot >= 0, left.slot != right.slot {
+            let (a, b) = (titles[left.slot], titles[right.slot])
             if a != b { return a.utf8.lexicographicallyPrecedes(b.utf8) }
         }
         return left.product > right.product
