@@ -26,6 +26,8 @@ from load import Run, middle, wrk
 from servers import ROOT, SERVER_CORE, Server, fetch, fill_souk, nginx, peer, running, souk
 
 WORK = ROOT / ".build/bench"
+# What else this machine was doing: figures made above 0.5 say little.
+LOAD_BEFORE = os.getloadavg()
 DEMO_PRODUCTS, EXTRA_PRODUCTS = 10_000, 2_000
 
 
@@ -282,6 +284,7 @@ def fsyncs_a_second(folder: Path) -> float:
 def machine() -> dict:
     cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     memory = re.search(r"MemTotal:\s*(\d+)", Path("/proc/meminfo").read_text())
+    load, _, _ = LOAD_BEFORE
     swift = subprocess.run(["swift", "--version"], capture_output=True, text=True).stdout
     return {
         "date": datetime.date.today().isoformat(),
@@ -290,6 +293,7 @@ def machine() -> dict:
         "memory_gib": round(int(memory[1]) / 2**20) if memory else None,
         "kernel": platform.release(),
         "swift": (re.search(r"Swift version (\S+)", swift) or ["", "unknown"])[1],
+        "load_before": round(load, 1),
         "fdatasync_per_second": round(fsyncs_a_second(WORK)),
     }
 
@@ -297,8 +301,9 @@ def machine() -> dict:
 PAGE = """# Benchmarks
 
 Made by `make bench` on {date}: {processor}, {cores} cores, {memory_gib} GiB, Linux {kernel}, Swift {swift}; the disk
-does {fdatasync_per_second:,} synced 4 KiB writes a second, one after the other. The figures in full are in
-[benchmarks.json](benchmarks.json).
+does {fdatasync_per_second:,} synced 4 KiB writes a second, one after the other. The machine's load average was
+{load_before} before it began; above 0.5 something else took its share, and only the ratios say anything. The figures in
+full are in [benchmarks.json](benchmarks.json).
 
 {table}
 
