@@ -143,7 +143,7 @@ import Testing
         arguments: [
             #"{"amount":1000000000000001,"currency":"GBP"}"#, #"{"amount":1000000000000000000,"currency":"GBP"}"#,
             #"{"amount":-1000000000000001,"currency":"GBP"}"#, #"{"amount":1.5,"currency":"GBP"}"#,
-            #"{"amount":"1","currency":"GBP"}"#, #"{"amount":1,"currency":"XXX"}"#, #"{"amount":1,"currency":"gbp"}"#,
+            #"{"amount":"1","currency":"GBP"}"#, #"{"amount":1,"currency":"ZZZ"}"#, #"{"amount":1,"currency":"gbp"}"#,
             #"{"amount":1}"#, #"{"currency":"GBP"}"#, #"{"amount":null,"currency":"GBP"}"#,
         ])
     func refusedJSON(_ text: String) throws {
