@@ -86,10 +86,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
         process(context)
     }
 
-    func channelReadComplete(context: ChannelHandlerContext) {
-        handedOn = true
-        settle(context)
-    }
+    /// Goes on only where a request did: what the edge answered concerns nobody behind.
+    func channelReadComplete(context: ChannelHandlerContext) { settle(context) }
 
     func read(context: ChannelHandlerContext) {
         if mustWait(context) { heldRead = true } else { context.read() }
