@@ -6,17 +6,13 @@ import Kernel
 /// forced to the disk one by one: what must not be lost is the row that says the message is due.
 public struct MailSpool: Mailer {
     public let folder: String
-    private let pool: BlockingPool
 
-    public init(folder: String) {
-        self.folder = folder
-        pool = BlockingPool(name: "mail", threads: 1)
-    }
+    public init(folder: String) { self.folder = folder }
 
     /// Throws `MailError`, or `FileError`.
     public func send(_ messages: [Message]) async throws {
         guard !messages.isEmpty else { return }
-        try await pool.run { [folder] in
+        try await behindOthers { [folder] in
             let files = try messages.map { message throws in
                 (
                     day: "\(folder)/\(message.date.rfc3339.prefix(10))", id: message.messageID,
@@ -29,6 +25,16 @@ public struct MailSpool: Mailer {
                 let path = "\(file.day)/\(file.id).eml"
                 try Files.write(file.bytes, to: path, by: "\(file.day)/.\(file.id).part", isSynced: false)
             }
+        }
+    }
+}
+
+/// Runs the work on a thread of its own, behind all others: making a file costs more than the order it tells of.
+private func behindOthers(_ work: @escaping @Sendable () throws -> Void) async throws {
+    try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+        startThread(named: "mail") {
+            workBehindOthers()
+            continuation.resume(with: Result { try work() })
         }
     }
 }

@@ -17,7 +17,7 @@ private final class Body: Sendable {
 }
 
 /// Starts a thread of the system's, which ends when the body does: SQL blocks, and must not block the cooperative pool.
-func startThread(named name: String, _ body: @escaping @Sendable () -> Void) {
+public func startThread(named name: String, _ body: @escaping @Sendable () -> Void) {
     let argument = Unmanaged.passRetained(Body(name: name, run: body)).toOpaque()
     #if canImport(Darwin)
     var thread: pthread_t?
@@ -49,14 +49,20 @@ private func enter(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPoin
 }
 
 /// The calling thread no longer interrupts a running one when it wakes up. On a busy core the writer then starts once
-/// the
-/// others have handed over what they have, and one commit carries more (measured on one core with 32 tasks: 25 % less
-/// work
-/// for an order); on an idle core it starts at once as before. Where the system forbids it, nothing is lost.
-func yieldToOthersOnWakeUp() {
+/// the others have handed over what they have, and one commit carries more (measured on one core with 32 tasks: 25 %
+/// less work for an order); on an idle core it starts at once as before. Where the system forbids it, nothing is lost.
+public func yieldToOthersOnWakeUp() {
     #if os(Linux)
     var parameters = sched_param()
     let batch: Int32 = 3  // SCHED_BATCH, which Glibc hides from Swift
     sched_setscheduler(0, batch, &parameters)
+    #endif
+}
+
+/// The calling thread works behind the others: on a busy core it gets a few percent, on an idle one all it wants. For
+/// what may wait while a crowd buys. It cannot be taken back.
+public func workBehindOthers() {
+    #if os(Linux)
+    setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 15)  // On Linux 0 is the calling thread alone.
     #endif
 }
