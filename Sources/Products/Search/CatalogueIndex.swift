@@ -10,7 +10,7 @@ import Synchronization
 /// A product whose words change gets a new slot and its old one is dead; other changes happen in place. New slots make
 /// a small segment, and segments of like size are merged, so that there are few.
 ///
-/// About 50 bytes a product and 5 for each of its words: 4 MB for 10,000 products.
+/// Measured with the demo's products: 9 MB and 0.14 s to read 10,000, 430 MB and 14 s for a million.
 struct CatalogueIndex: Sendable {
     enum Status: UInt8 {
         case active, draft, archived, dead
