@@ -19,8 +19,8 @@ run: ## build, fill an empty shop with 10,000 demo products, serve it: http://12
 test: ## everything: unit, property and contract tests, then a real browser, crashes and the real orders
 	@scripts/setup test
 	@$(SWIFT) build $(CONFIGURATION) --product souk
-	@$(SWIFT) build $(CONFIGURATION) --build-tests
-	@$(SWIFT) test $(CONFIGURATION) --skip-build --disable-xctest
+	@$(SWIFT) build --build-tests
+	@$(SWIFT) test --skip-build --disable-xctest
 	@$(PYTHON) -m pytest Tests/EndToEnd
 
 bench: ## measure this machine and write docs/benchmarks.md
