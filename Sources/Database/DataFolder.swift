@@ -9,8 +9,7 @@ import Darwin
 /// A data folder that this process has for itself, until it ends or releases it.
 ///
 /// The claim is a lock held by the kernel on `PATH/lock`: it ends with the process, however that ends, so a crash
-/// leaves
-/// nothing to clean up. The file's content, the process' number, only serves the message.
+/// leaves nothing to clean up. The file's content, the process' number, only serves the message.
 public struct DataFolder: Sendable {
     public let path: String
     private let descriptor: Int32

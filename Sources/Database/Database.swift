@@ -12,9 +12,8 @@ public enum Dialect: Sendable {
 public protocol Database: Sendable {
     var dialect: Dialect { get }
 
-    /// Runs the closure in a transaction and returns once that is on disk. If the closure throws, nothing of it is
-    /// kept and
-    /// its error is thrown here.
+    /// Runs the closure in a transaction and returns once that is on disk. If the closure throws, nothing of it is kept
+    /// and its error is thrown here.
     ///
     /// Closures that wait at the same moment share one commit, each isolated from the others' failures. A task that is
     /// cancelled before its closure was started gets `CancellationError`; one whose closure ran gets its result.

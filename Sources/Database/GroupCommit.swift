@@ -3,13 +3,11 @@ import Metrics
 
 /// The writer's work on one batch: all closures in one transaction, one commit, then all are answered.
 ///
-/// Each closure stays isolated from the others' failures, at the least cost that gives it. A closure that threw
-/// before it
-/// wrote anything (a refusal, most often) leaves nothing to undo. One that threw after writing cannot be undone
-/// without a
-/// savepoint, and a savepoint for each costs every page's copy; so the batch is first run without, and only when that
-/// happens it is rolled back and run again with savepoints, as are the next batches, since such failures come in
-/// crowds.
+/// Each closure stays isolated from the others' failures, at the least cost that gives it. A closure that threw before
+/// it wrote anything (a refusal, most often) leaves nothing to undo. One that threw after writing cannot be undone
+/// without a savepoint, and a savepoint for each costs every page's copy; so the batch is first run without, and only
+/// when that happens it is rolled back and run again with savepoints, as are the next batches, since such failures come
+/// in crowds.
 struct GroupCommit {
     let session: any Session
     let measures: Measures
@@ -23,9 +21,8 @@ struct GroupCommit {
         case failed(any Error)
         /// A closure failed after it had written.
         case needsSavepoints
-        /// The engine ended the transaction, or a deferred constraint refused the commit: whose fault it is shows
-        /// when each
-        /// closure has a transaction of its own.
+        /// The engine ended the transaction, or a deferred constraint refused the commit: whose fault it is shows when
+        /// each closure has a transaction of its own.
         case needsSeparation
     }
 
@@ -80,8 +77,7 @@ struct GroupCommit {
     }
 
     /// From one thread of the pool, where the resumed tasks will run: resumed from here, each would wake that thread
-    /// anew,
-    /// which on a single core is a switch there and back for every task (measured: 40 % of an order's cost).
+    /// anew, which on a single core is a switch there and back for every task (measured: 40 % of an order's cost).
     private func answer(_ jobs: [Job]) {
         if jobs.count == 1 { return jobs[0].resume() }
         DispatchQueue.global().async { for job in jobs { job.resume() } }

@@ -60,8 +60,7 @@ public struct Migration: Sendable {
     }
 
     /// Applies what is pending, each in a transaction of its own. The write lock orders processes that do so at once:
-    /// the
-    /// second finds the first one's work done.
+    /// the second finds the first one's work done.
     static func apply(_ known: [Migration], in session: any Session, database: String) throws {
         let dialect = session.dialect
         while true {

@@ -2,9 +2,8 @@ public import Kernel
 
 /// One row of a result: its columns by position, from 0.
 ///
-/// A column is read as what its schema says. Another type, a NULL where none is expected, or a column that is not
-/// there is
-/// a mistake in the program or the schema, and throws `DatabaseError.column`.
+/// A column is read as what its schema says. Another type, a NULL where none is expected, or a column that is not there
+/// is a mistake in the program or the schema, and throws `DatabaseError.column`.
 public struct Row: Sendable {
     /// The values of the whole result, row after row: one allocation, however many rows.
     private let values: [Value]

@@ -1,8 +1,7 @@
 /// What a closure given to `write` or `read` works with. Synchronous, and good only inside that closure.
 ///
 /// Placeholders are `$1`, `$2`… in both dialects; the same one may be used twice. Text given as SQL is prepared once
-/// and
-/// kept, so write it as a literal and bind what varies.
+/// and kept, so write it as a literal and bind what varies.
 public final class Transaction {
     public let dialect: Dialect
     let session: any Session

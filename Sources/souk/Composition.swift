@@ -14,8 +14,7 @@ import Products
 import Users
 
 /// The whole shop, built from the settings: the one place that knows which back end is which. `serve` runs it, the
-/// other
-/// commands borrow its services, and tests build it as they do.
+/// other commands borrow its services, and tests build it as they do.
 struct Shop: Sendable {
     let settings: Settings
     let databases: Databases

@@ -1,8 +1,7 @@
 import GRDBSQLite
 
-/// Binds arguments. Text and blobs are copied into one buffer that the connection keeps, where SQLite reads them
-/// while the
-/// statement runs: SQLite's own copy would be an allocation each.
+/// Binds arguments. Text and blobs are copied into one buffer that the connection keeps, where SQLite reads them while
+/// the statement runs: SQLite's own copy would be an allocation each.
 ///
 /// Statements nest (inside `forEach`) but never cross, so the buffer is used as a stack.
 struct SQLiteArguments: ~Copyable {

@@ -4,8 +4,7 @@ enum ProductsMigrations {
     static let all = [catalogue, stock]
 
     /// `catalogue.version` counts every change that a search may see; a product keeps the number of its last change,
-    /// and
-    /// of the last one of its words, so that the index in memory reads only what is new.
+    /// and of the last one of its words, so that the index in memory reads only what is new.
     ///
     /// A category's `path` holds the identifiers from the root to itself, as `/1/5/`. The root's parent is 0.
     private static let catalogue = Migration(
