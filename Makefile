@@ -5,8 +5,9 @@ SHELL := /usr/bin/env bash
 PYTHON := .venv/bin/python
 
 # What is served, measured and tested from outside is the release build; unit tests see inside, in a debug build.
+# Swift's own libraries are linked in: the binary runs where Swift is not installed.
 SWIFT := swift
-CONFIGURATION := -c release
+CONFIGURATION := -c release --static-swift-stdlib
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16

@@ -18,6 +18,7 @@ class Run:
     p99: float
     max: float
     failed: int  # answers that were not the expected status, and connections that broke
+    duration: float  # seconds
     cpu: float  # share of one core that the server used
 
     def __str__(self) -> str:
@@ -46,6 +47,7 @@ def wrk(server: Server, script: str, *arguments: str, path: str = "/", connectio
         p99=report["p99"] / 1e3,
         max=report["max"] / 1e3,
         failed=failed,
+        duration=duration,
         cpu=used / duration,
     )
 

@@ -184,6 +184,7 @@ def orders(bench: Bench) -> None:
     with running(souk(WORK / "shop", core=SERVER_CORE)) as shop:
         ours = bench.take_turns({"souk": lambda: orders_run(shop, bench)})["souk"]
         memory = shop.memory()
+        burst = settled_run(shop, bench)
     bench.orders = ours
     bench.add(
         Row(
@@ -192,6 +193,13 @@ def orders(bench: Bench) -> None:
             target="≥ 3,000/s, p99 ≤ 100 ms",
             passed=ours.rate >= 3000 and ours.p99 <= 100 and ours.failed == 0,
             figures=figures(souk=ours),
+        )
+    )
+    bench.add(
+        Row(
+            "the same, until each is captured, its pieces sold and its letter written",
+            f"{burst:,.0f}/s",
+            figures={"orders_per_second": burst},
         )
     )
     with running(souk(WORK / "shop", core=SERVER_CORE, **ONE_COMMIT_AN_ORDER)) as shop:
@@ -214,6 +222,37 @@ def orders(bench: Bench) -> None:
             figures={"memory": memory},
         )
     )
+
+
+def settled_run(shop: Server, bench: Bench) -> float:
+    """Orders a second over the whole time it takes until nothing is left to do for any of them."""
+    wait_until_settled(shop)
+    before, began = delivered(shop), time.monotonic()
+    run = orders_run(shop, bench)
+    wait_until_settled(shop)
+    assert delivered(shop) - before >= run.rate * run.duration
+    return run.rate * run.duration / (time.monotonic() - began)
+
+
+def wait_until_settled(shop: Server) -> None:
+    deadline = time.monotonic() + 120
+    while delivered(shop) < counted(shop, 'souk_orders_total{status="confirmed"}'):
+        if time.monotonic() > deadline:
+            raise SystemExit("orders were not settled within two minutes")
+        time.sleep(0.05)
+
+
+def delivered(shop: Server) -> float:
+    """Confirmed orders with which every consumer is done."""
+    consumers = ("notifications", "orders.settle")
+    return min(
+        counted(shop, "souk_events_delivered_total", f'consumer="{name}"', 'source="orders"') for name in consumers
+    )
+
+
+def counted(shop: Server, *parts: str) -> float:
+    lines = fetch(f"{shop.url}/metrics").decode().splitlines()
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines if all(part in line for part in parts))
 
 
 ONE_COMMIT_AN_ORDER = {"SOUK_GROUP_COMMIT": "1"}
@@ -302,8 +341,8 @@ PAGE = """# Benchmarks
 
 Made by `make bench` on {date}: {processor}, {cores} cores, {memory_gib} GiB, Linux {kernel}, Swift {swift}; the disk
 does {fdatasync_per_second:,} synced 4 KiB writes a second, one after the other. The machine's load average was
-{load_before} before it began; above 0.5 something else took its share, and only the ratios say anything. The figures in
-full are in [benchmarks.json](benchmarks.json).
+{load_before} before it began; above 0.5 something else took its share, and the figures are lower than they would be.
+What is compared took turns in the same minutes. The figures in full are in [benchmarks.json](benchmarks.json).
 
 {table}
 
@@ -319,6 +358,8 @@ For the eye: django-oscar with PostgreSQL on such a machine makes 4.75 orders/s 
 - nginx runs with one worker, sendfile, an open-file cache and no log, and serves files that hold the very bytes that
   Souk answered. A read from Souk's edge cache does the work that nginx does: parse, look up, write. A read that misses
   it costs more; search shows such a read.
+- Orders come first: while many check out, their letters and captures wait, for a minute at the most. The row below
+  counts the time until all of that is done too.
 - An order is the whole checkout: order, reservation, authorisation by the sandbox gateway, confirmation, synced to disk
   before the `201`. The peers' order is shorter: one SQLite transaction (stock, order, lines), synced as well, without
   saga, payment, mail or audit. They run one worker on the same core, over the same number of products.

@@ -1,4 +1,3 @@
-import Dispatch
 import Metrics
 
 /// The writer's work on one batch: all closures in one transaction, one commit, then all are answered.
@@ -74,13 +73,6 @@ struct GroupCommit {
             }
         }
         answer(jobs)
-    }
-
-    /// From one thread of the pool, where the resumed tasks will run: resumed from here, each would wake that thread
-    /// anew, which on a single core is a switch there and back for every task (measured: 40 % of an order's cost).
-    private func answer(_ jobs: [Job]) {
-        if jobs.count == 1 { return jobs[0].resume() }
-        DispatchQueue.global().async { for job in jobs { job.resume() } }
     }
 
     /// Runs the closures and commits. Unless the outcome is `done`, nothing is kept.

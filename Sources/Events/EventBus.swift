@@ -11,7 +11,8 @@ public protocol EventBus: Service {
     /// an event that goes on failing alone becomes a dead letter, and the consumer goes on. Failures that are not the
     /// event's (`503`, `504`, a full or busy database) are tried again for as long as they last.
     func subscribe(
-        consumer: String, to types: Set<String>, handler: @escaping @Sendable ([Event]) async throws -> Void)
+        consumer: String, to types: Set<String>, patience: Patience?,
+        handler: @escaping @Sendable ([Event]) async throws -> Void)
 
     /// The service `source` appends to the outbox of this database.
     func publishes(from database: any Database, as source: String)
@@ -22,8 +23,22 @@ public protocol EventBus: Service {
 
 extension EventBus {
     public func subscribe(
-        consumer: String, to type: String, handler: @escaping @Sendable ([Event]) async throws -> Void
+        consumer: String, to types: Set<String>, handler: @escaping @Sendable ([Event]) async throws -> Void
     ) {
-        subscribe(consumer: consumer, to: [type], handler: handler)
+        subscribe(consumer: consumer, to: types, patience: nil, handler: handler)
+    }
+}
+
+/// What a consumer does can wait while the shop is busy with what cannot, but not for ever.
+///
+/// After `limit` events go out at the pace at which they come in, so that the backlog grows no further.
+public struct Patience: Sendable {
+    /// How old an event may become.
+    public var limit: Duration
+    public var isBusy: @Sendable () -> Bool
+
+    public init(limit: Duration, while isBusy: @escaping @Sendable () -> Bool) {
+        self.limit = limit
+        self.isBusy = isBusy
     }
 }

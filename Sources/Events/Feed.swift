@@ -12,6 +12,7 @@ struct Feed: Sendable {
     let types: Set<String>
     let handler: @Sendable ([Event]) async throws -> Void
     let database: any Database
+    let patience: Patience?
     let clock: any WallClock
     let logger: Logger
     let signal = Signal()
@@ -21,14 +22,15 @@ struct Feed: Sendable {
     private let buried: Counter
 
     init(
-        source: String, consumer: String, types: Set<String>, database: any Database, clock: any WallClock,
-        logger: Logger, handler: @escaping @Sendable ([Event]) async throws -> Void
+        source: String, consumer: String, types: Set<String>, database: any Database, patience: Patience?,
+        clock: any WallClock, logger: Logger, handler: @escaping @Sendable ([Event]) async throws -> Void
     ) {
         self.source = source
         self.consumer = consumer
         self.types = types
         self.handler = handler
         self.database = database
+        self.patience = patience
         self.clock = clock
         var logger = logger
         logger[metadataKey: "source"] = "\(source)"
@@ -49,6 +51,7 @@ struct Feed: Sendable {
         while !signal.isStopped {
             do {
                 if let reached = position {
+                    try await waitForQuiet(after: reached)
                     let entries = try await database.read { transaction in
                         try Outbox.entries(after: reached, limit: Pace.largestBatch, in: transaction)
                     }
@@ -67,6 +70,17 @@ struct Feed: Sendable {
             }
         }
     }
+
+    /// While the shop is busy, until the oldest event has waited for as long as it may.
+    private func waitForQuiet(after position: Int64) async throws {
+        guard let patience, patience.isBusy() else { return }
+        let oldest = try await database.read { try Outbox.entries(after: position, limit: 1, in: $0).first?.event.time }
+        guard let oldest else { return }
+        while patience.isBusy(), !signal.isStopped, clock.now() - oldest < patience.limit {
+            await pause(Self.lookAgain)
+        }
+    }
+    private static let lookAgain = Duration.milliseconds(100)
 
     /// Gives the position reached: the last entry's, or an earlier one if it was stopped.
     private func deliver(_ entries: [Outbox.Entry], from start: Int64, _ pace: inout Pace) async throws -> Int64 {

@@ -16,6 +16,7 @@ public final class LocalEventBus: EventBus {
     private struct Subscription: Sendable {
         let consumer: String
         let types: Set<String>
+        let patience: Patience?
         let handler: @Sendable ([Event]) async throws -> Void
     }
     private struct State {
@@ -35,12 +36,14 @@ public final class LocalEventBus: EventBus {
     }
 
     public func subscribe(
-        consumer: String, to types: Set<String>, handler: @escaping @Sendable ([Event]) async throws -> Void
+        consumer: String, to types: Set<String>, patience: Patience?,
+        handler: @escaping @Sendable ([Event]) async throws -> Void
     ) {
         state.withLock { state in
             precondition(!state.isRunning, "subscriptions are made before the bus runs")
             precondition(!state.subscriptions.contains { $0.consumer == consumer }, "\(consumer) subscribes twice")
-            state.subscriptions.append(Subscription(consumer: consumer, types: types, handler: handler))
+            state.subscriptions.append(
+                Subscription(consumer: consumer, types: types, patience: patience, handler: handler))
         }
     }
 
@@ -83,7 +86,8 @@ public final class LocalEventBus: EventBus {
                 state.feeds[source.name] = state.subscriptions.map { subscription in
                     Feed(
                         source: source.name, consumer: subscription.consumer, types: subscription.types,
-                        database: source.database, clock: clock, logger: logger, handler: subscription.handler)
+                        database: source.database, patience: subscription.patience, clock: clock, logger: logger,
+                        handler: subscription.handler)
                 }
             }
             return state.feeds.values.flatMap { $0 }

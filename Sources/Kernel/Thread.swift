@@ -59,6 +59,9 @@ public func yieldToOthersOnWakeUp() {
     #endif
 }
 
+/// Those who wait for the calling thread's core run first.
+public func letOthersRun() { sched_yield() }
+
 /// The calling thread works behind the others: on a busy core it gets a few percent, on an idle one all it wants. For
 /// what may wait while a crowd buys. It cannot be taken back.
 public func workBehindOthers() {

@@ -192,9 +192,9 @@ extension OrdersStore {
             try transaction.execute(
                 """
                 DELETE FROM idempotency_keys WHERE order_id IN (
-                    SELECT k.order_id FROM idempotency_keys k WHERE k.at < $1
+                    SELECT k.order_id FROM idempotency_keys k WHERE k.order_id < $1
                         AND NOT EXISTS (SELECT 1 FROM sagas s WHERE s.order_id = k.order_id) LIMIT 1000)
-                """, keysBefore)
+                """, OrderID(at: keysBefore))
             try transaction.execute(
                 "DELETE FROM carts WHERE id IN (SELECT id FROM carts WHERE updated_at < $1 LIMIT 1000)", cartsBefore)
         }

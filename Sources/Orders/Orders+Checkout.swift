@@ -11,10 +11,16 @@ extension Orders {
         let began = ContinuousClock.now
         let scope = context.caller.userID?.description ?? "guest"
         let fingerprint = Fingerprint.of(try JSON.encode(input))
-        if let known = try await store.record(scope: scope, key: key) {
+        crowd.enter()
+        defer { crowd.leave() }
+        let order: Order
+        do {
+            order = try await draft(input, context)
+        } catch {
+            // What cannot be ordered any more may have been, with this key: its cart is empty since.
+            guard let known = try await store.record(scope: scope, key: key) else { throw error }
             return try await replay(known, fingerprint, context)
         }
-        let order = try await draft(input, context)
         let checkout = OrdersStore.Checkout(
             scope: scope, key: key, fingerprint: fingerprint, order: order, token: input.payment.token,
             cart: input.cart, owner: owner, leaseUntil: leaseEnd())
@@ -138,6 +144,7 @@ extension Orders {
 
     /// What was answered when the order was placed, whatever became of it since.
     private func firstAnswer(_ order: Order) async throws -> Order {
+        if order.isJustConfirmed { return order }
         var first = try await answer(order)
         first.status = .confirmed
         first.payment_status = .authorized
@@ -150,6 +157,14 @@ extension Orders {
             first.lines[index].returned = 0
         }
         return first
+    }
+}
+
+extension Order {
+    /// Nothing has become of it since its confirmation.
+    fileprivate var isJustConfirmed: Bool {
+        status == .confirmed && payment_status == .authorized && fulfilment_status == .unfulfilled
+            && refunded.amount == 0
     }
 }
 

@@ -4,6 +4,7 @@ import Events
 public import Kernel
 public import Logging
 import Metrics
+import Synchronization
 
 /// Orders, from checkout to return.
 ///
@@ -28,6 +29,7 @@ public struct Orders: OrdersService {
     let isAlone: Bool
     let reservationTime: Duration
     let metrics: OrdersMetrics
+    let crowd = Crowd()
 
     /// - Parameters:
     ///   - isAlone: true where the data folder is this process's own.
@@ -49,7 +51,7 @@ public struct Orders: OrdersService {
         self.logger = logger
         self.wake = wake
         owner = ID<ProcessKind>(at: clock.now()).description
-        metrics = OrdersMetrics()
+        metrics = OrdersMetrics(currency: policy.currency)
     }
 
     private enum ProcessKind: Identified { static let idPrefix = "process" }
@@ -57,6 +59,19 @@ public struct Orders: OrdersService {
     public static let migrations = OrdersMigrations.all
 
     func leaseEnd() -> Timestamp { clock.now() + Self.lease }
+
+    /// So many check out at this moment that what can wait should.
+    public var isBusy: Bool { crowd.size > Self.crowdSize }
+    static let crowdSize = 16
+}
+
+/// Those who check out at this moment.
+final class Crowd: Sendable {
+    private let count = Atomic<Int>(0)
+
+    var size: Int { count.load(ordering: .relaxed) }
+    func enter() { count.add(1, ordering: .relaxed) }
+    func leave() { count.subtract(1, ordering: .relaxed) }
 }
 
 /// What is counted, made once.
@@ -68,8 +83,19 @@ struct OrdersMetrics: Sendable {
     let pending = Gauge(label: "souk_sagas_pending")
     let checkout = Timer(label: "souk_checkout_seconds")
 
+    private let currency: Currency
+    private let inCurrency: Counter
+
+    init(currency: Currency) {
+        self.currency = currency
+        inCurrency = Self.revenue(in: currency)
+    }
+
     func revenue(_ total: Money) {
-        Counter(label: "souk_revenue_minor_units_total", dimensions: [("currency", total.currency.code)])
-            .increment(by: total.amount)
+        (total.currency == currency ? inCurrency : Self.revenue(in: total.currency)).increment(by: total.amount)
+    }
+
+    private static func revenue(in currency: Currency) -> Counter {
+        Counter(label: "souk_revenue_minor_units_total", dimensions: [("currency", currency.code)])
     }
 }

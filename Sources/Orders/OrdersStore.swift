@@ -78,8 +78,8 @@ struct OrdersStore: Sendable {
                     ])
             }
             try transaction.execute(
-                "INSERT INTO idempotency_keys (scope, key, fingerprint, order_id, at) VALUES ($1, $2, $3, $4, $5)",
-                checkout.scope, checkout.key, checkout.fingerprint, order.id, order.updated_at)
+                "INSERT INTO idempotency_keys (scope, key, fingerprint, order_id) VALUES ($1, $2, $3, $4)",
+                checkout.scope, checkout.key, checkout.fingerprint, order.id)
             try transaction.execute(
                 """
                 INSERT INTO sagas (order_id, kind, token, cart, owner, lease_until, started_at)

@@ -97,9 +97,13 @@ struct Shop: Sendable {
 
         bus.publishes(from: databases.orders, as: "orders")
         bus.publishes(from: databases.users, as: "users")
-        bus.subscribe(consumer: "orders.settle", to: EventTypes.orderConfirmed, handler: orders.settle)
+        // Whoever checks out comes before the letters to those who have.
+        let patience = Patience(limit: .seconds(60)) { orders.isBusy }
         bus.subscribe(
-            consumer: Notifications.consumer, to: Notifications.eventTypes, handler: notifications.handle)
+            consumer: "orders.settle", to: [EventTypes.orderConfirmed], patience: patience, handler: orders.settle)
+        bus.subscribe(
+            consumer: Notifications.consumer, to: Notifications.eventTypes, patience: patience,
+            handler: notifications.handle)
 
         self.bus = bus
         self.objects = objects

@@ -39,6 +39,7 @@ struct Serve: AsyncParsableCommand {
         let shop = try await Shop.open(settings, staleness: edge, logger: logger)
         do {
             try await Staff.ensure(shop, logger)
+            try await shop.products.warm()
             let server = try shop.server(edge: edge, metrics: { telemetry.prometheus.exposition() }, logger: logger)
             // Stopped in reverse: the server first, so that what it still finishes finds the rest at work.
             let group = ServiceGroup(

@@ -126,7 +126,7 @@ extension Settings {
             Int(try reader.integer("SOUK_EDGE_CACHE_MIB", 32, 0...65_536, "Ready answers kept, in MiB")) << 20
         groupCommit = Int(try reader.integer("SOUK_GROUP_COMMIT", 512, 1...4_096, "Writes in one commit at the most"))
         reservationTime = try reader.duration(
-            "SOUK_RESERVATION_TIME", .seconds(3_600), "How long stock is held for an unfinished order")
+            "SOUK_RESERVATION_TIME", .seconds(86_400), "How long stock is held for an unfinished order")
 
         logLevel = try reader.choice(
             "SOUK_LOG_LEVEL", "info", ["trace", "debug", "info", "notice", "warning", "error", "critical"], "Log level")

@@ -96,7 +96,7 @@ struct EventsTests {
         let (all, some) = (Consumer(), Consumer())
         let bus = bus(database)
         bus.subscribe(consumer: "all", to: ["order.confirmed", "order.cancelled"]) { try all.handle($0) }
-        bus.subscribe(consumer: "some", to: "order.cancelled") { events in
+        bus.subscribe(consumer: "some", to: ["order.cancelled"]) { events in
             #expect(events.count <= 500 && events.allSatisfy { $0.type == "order.cancelled" && $0.trace != nil })
             try some.handle(events)
         }
@@ -110,7 +110,7 @@ struct EventsTests {
         let database = try await database()
         let consumer = Consumer()
         let bus = bus(database)
-        bus.subscribe(consumer: "mail", to: "order.confirmed") { try consumer.handle($0) }
+        bus.subscribe(consumer: "mail", to: ["order.confirmed"]) { try consumer.handle($0) }
         let services = ServiceGroup(services: [bus], logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await services.run() }
@@ -126,6 +126,57 @@ struct EventsTests {
         await database.close()
     }
 
+    @Test func whatCanWaitWaitsWhileTheShopIsBusyButNotForEver() async throws {
+        let database = try await database()
+        try await append(0..<10, to: database)
+        let (letters, urgent) = (Consumer(), Consumer())
+        let handedOver = Mutex<Duration?>(nil)
+        let start = clock.now()
+        let bus = bus(database)
+        bus.subscribe(
+            consumer: "letters", to: ["order.confirmed"], patience: Patience(limit: .seconds(60)) { true }
+        ) { [clock] events in
+            handedOver.withLock { $0 = $0 ?? clock.now() - start }
+            try letters.handle(events)
+        }
+        bus.subscribe(consumer: "urgent", to: ["order.confirmed"]) { [clock] events in
+            #expect(clock.now() == start)
+            try urgent.handle(events)
+        }
+        let services = ServiceGroup(services: [bus], logger: logger)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await services.run() }
+            while urgent.completed.count < 10 { await Task.yield() }
+            while letters.completed.count < 10 {
+                await Task.yield()
+                if clock.sleepers > 0 { clock.advance(by: .seconds(1)) }
+            }
+            await services.triggerGracefulShutdown()
+            try await group.waitForAll()
+        }
+        #expect(handedOver.withLock { $0 } ?? .zero >= .seconds(60))
+        await database.close()
+    }
+
+    @Test func whatCanWaitGoesOnWhenTheCrowdIsGone() async throws {
+        let database = try await database()
+        try await append(0..<10, to: database)
+        let letters = Consumer()
+        let isBusy = Mutex(true)
+        let start = clock.now()
+        let bus = bus(database)
+        bus.subscribe(
+            consumer: "letters", to: ["order.confirmed"],
+            patience: Patience(limit: .seconds(3_600)) { isBusy.withLock { $0 } }
+        ) { try letters.handle($0) }
+        try await run(bus) { [clock] in
+            if clock.now() - start > .seconds(20) { isBusy.withLock { $0 = false } }
+            if isBusy.withLock({ $0 }) { #expect(letters.completed.isEmpty) }
+            return letters.completed.count == 10
+        }
+        await database.close()
+    }
+
     /// Random failures, poisonous events, and a process that dies again and again at any moment.
     @Test(arguments: 0..<12)
     func crashesAndFailuresLoseNothingAndBuryOnlyWhatAlwaysFails(_: Int) async throws {
@@ -136,7 +187,7 @@ struct EventsTests {
         func make() -> LocalEventBus {
             let bus = bus(database)
             for (name, consumer) in zip(names, [good, flaky, sick]) {
-                bus.subscribe(consumer: name, to: "order.confirmed") { events in
+                bus.subscribe(consumer: name, to: ["order.confirmed"]) { events in
                     await Task.yield()
                     try consumer.handle(events)
                 }
@@ -181,8 +232,8 @@ struct EventsTests {
         try await append(0..<3, to: database)
         let (sick, other) = (Consumer(poison: [1]), Consumer())
         let first = bus(database)
-        first.subscribe(consumer: "sick", to: "order.confirmed") { try sick.handle($0) }
-        first.subscribe(consumer: "other", to: "order.confirmed") { try other.handle($0) }
+        first.subscribe(consumer: "sick", to: ["order.confirmed"]) { try sick.handle($0) }
+        first.subscribe(consumer: "other", to: ["order.confirmed"]) { try other.handle($0) }
         try await run(first) { try await isIdle(database, ["sick", "other"]) }
         #expect(sick.completed == [0, 2])
         let isReplayed = try await database.write { transaction in
@@ -193,8 +244,8 @@ struct EventsTests {
         #expect(isReplayed)
         let cured = Consumer()
         let second = bus(database)
-        second.subscribe(consumer: "sick", to: "order.confirmed") { try cured.handle($0) }
-        second.subscribe(consumer: "other", to: "order.confirmed") { try other.handle($0) }
+        second.subscribe(consumer: "sick", to: ["order.confirmed"]) { try cured.handle($0) }
+        second.subscribe(consumer: "other", to: ["order.confirmed"]) { try other.handle($0) }
         try await run(second) { try await isIdle(database, ["sick", "other"]) }
         #expect(cured.completed == [1])
         #expect(other.completed == [0, 1, 2])
@@ -209,7 +260,7 @@ struct EventsTests {
         let consumer = Consumer()
         let tries = Mutex(0)
         let bus = bus(database)
-        bus.subscribe(consumer: "mail", to: "order.confirmed") { events in
+        bus.subscribe(consumer: "mail", to: ["order.confirmed"]) { events in
             let number = tries.withLock { tries in
                 tries += 1
                 return tries
@@ -235,17 +286,17 @@ struct EventsTests {
             _ = try $0.execute("INSERT INTO outbox_positions (consumer, position) VALUES ('away', 700)")
         }
         let first = bus(database)
-        first.subscribe(consumer: "quick", to: "order.confirmed") { try quick.handle($0) }
+        first.subscribe(consumer: "quick", to: ["order.confirmed"]) { try quick.handle($0) }
         try await run(first) { try await rows() == 500 }
         #expect(quick.completed == Array(0..<1_200))
         try await database.write { try Outbox.forget("away", in: $0) }
         let second = bus(database)
-        second.subscribe(consumer: "quick", to: "order.confirmed") { try quick.handle($0) }
+        second.subscribe(consumer: "quick", to: ["order.confirmed"]) { try quick.handle($0) }
         try await run(second) { try await rows() == 0 }
         // Numbers go on: a position is never ahead of what comes.
         try await append(1_200..<1_201, to: database)
         let third = bus(database)
-        third.subscribe(consumer: "quick", to: "order.confirmed") { try quick.handle($0) }
+        third.subscribe(consumer: "quick", to: ["order.confirmed"]) { try quick.handle($0) }
         try await run(third) { quick.completed.count == 1_201 }
         await database.close()
     }
@@ -255,7 +306,7 @@ struct EventsTests {
         try await append(0..<5, to: database)
         let (started, release) = (AsyncStream<Void>.makeStream(), AsyncStream<Void>.makeStream())
         let bus = bus(database)
-        bus.subscribe(consumer: "slow", to: "order.confirmed") { _ in
+        bus.subscribe(consumer: "slow", to: ["order.confirmed"]) { _ in
             started.continuation.yield()
             for await _ in release.stream { break }
         }

@@ -126,6 +126,7 @@ final class SQLiteCore: Sendable {
             if jobs.isEmpty { return }
             measures.waiting(queue.depth)
             commits.run(jobs)
+            letOthersRun()
         }
     }
 
@@ -140,18 +141,25 @@ final class SQLiteCore: Sendable {
         }
         defer { connection.close() }
         let transaction = Transaction(connection)
-        while let job = queue.take(1).first {
-            do {
-                if job.isCancelled { throw CancellationError() }
-                try connection.begin()
-                defer { connection.rollback() }
-                try job.run(transaction)
-            } catch {
-                job.fail(error)
+        while true {
+            let jobs = queue.take(readsAtOnce)
+            if jobs.isEmpty { return }
+            for job in jobs {
+                do {
+                    if job.isCancelled { throw CancellationError() }
+                    if !connection.isInTransaction { try connection.begin() }
+                    try job.run(transaction)
+                } catch {
+                    job.fail(error)
+                }
             }
-            job.resume()
+            connection.rollback()
+            answer(jobs)
         }
     }
+
+    /// Reads that wait at the same moment share one view of the data; few, since they are answered together.
+    private static let readsAtOnce = 8
 
     /// The connection could not be opened: what waits is told why, and the thread ends; the next job tries again.
     private static func refuseAll(from queue: WorkQueue, _ error: any Error) {

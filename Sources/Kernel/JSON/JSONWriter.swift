@@ -64,6 +64,14 @@ struct JSONWriter {
         }
     }
 
+    mutating func money(_ money: Money) {
+        word("{\"amount\":")
+        integer(money.amount)
+        word(",\"currency\":")
+        string(money.currency.code)
+        byte(ASCII.closeBrace)
+    }
+
     /// The shortest text that reads back as the same number; it must be finite.
     mutating func number<Number: BinaryFloatingPoint & LosslessStringConvertible>(_ value: Number) {
         bytes.append(contentsOf: value.description.utf8)

@@ -33,13 +33,12 @@ enum OrdersMigrations {
                     PRIMARY KEY (order_id, position)
                 ) STRICT, WITHOUT ROWID;
 
-                -- An order that one key stands for, within the scope of who sent it.
+                -- An order that one key stands for, within the scope of who sent it. Its identifier tells its age.
                 CREATE TABLE idempotency_keys (
                     scope TEXT NOT NULL, key TEXT NOT NULL, fingerprint INTEGER NOT NULL,
-                    order_id TEXT NOT NULL UNIQUE REFERENCES orders (id), at INTEGER NOT NULL,
+                    order_id TEXT NOT NULL UNIQUE REFERENCES orders (id),
                     PRIMARY KEY (scope, key)
                 ) STRICT, WITHOUT ROWID;
-                CREATE INDEX idempotency_keys_by_age ON idempotency_keys (at);
 
                 -- Work on an order that is not at its end. Whoever holds the lease does it.
                 CREATE TABLE sagas (
