@@ -76,7 +76,7 @@ let package = Package(
         library("Telemetry", ["Kernel", httpClient, lifecycle, logging, metrics, tracing] + nio),
         library(
             "Wire",
-            ["Kernel", collections, httpClient, hummingbirdCore, lifecycle, logging, metrics, tracing] + nio),
+            ["Kernel", collections, crypto, httpClient, hummingbirdCore, lifecycle, logging, metrics, tracing] + nio),
 
         library("Products", seams + [lifecycle, logging, metrics]),
         library("Orders", seams + [lifecycle, logging, metrics]),
@@ -98,10 +98,10 @@ let package = Package(
             swiftSettings: strict),
 
         test("Kernel", ["Kernel"]),
-        test("Contracts", ["Contracts", "Kernel"]),
+        test("Contracts", ["Products", "Orders", "Payments", "Wire", lifecycle, logging] + seams),
         test("Seams", ["Database", "Cache", "Objects", "Events", "Mail", "Kernel", lifecycle, logging]),
         test("Telemetry", ["Telemetry", "Kernel"]),
-        test("Wire", ["Wire", "Kernel", lifecycle, logging] + nio),
+        test("Wire", ["Wire", "Kernel", crypto, lifecycle, logging] + nio),
         test("Products", ["Products", logging] + seams),
         test("Orders", ["Orders"] + seams),
         test("Payments", ["Payments"] + seams),

@@ -28,6 +28,29 @@ public enum CartsAPI {
         problems: [.notFound])
 }
 
+/// Carts in another process.
+public struct RemoteCarts: CartsService {
+    private let caller: any RemoteCaller
+
+    public init(_ caller: any RemoteCaller) { self.caller = caller }
+
+    public func create(_ input: CreateCart, _ context: CallContext) async throws -> Cart {
+        try await caller.call(CartsAPI.create, input, context).value
+    }
+
+    public func cart(_ query: CartByID, _ context: CallContext) async throws -> Cart {
+        try await caller.call(CartsAPI.cart, query, context).value
+    }
+
+    public func putLine(_ line: PutCartLine, _ context: CallContext) async throws -> Cart {
+        try await caller.call(CartsAPI.putLine, line, context).value
+    }
+
+    public func removeLine(_ line: RemoveCartLine, _ context: CallContext) async throws -> Cart {
+        try await caller.call(CartsAPI.removeLine, line, context).value
+    }
+}
+
 extension ProblemType {
     public static let unknownSKU = ProblemType("unknown-sku", 422, "A SKU is not for sale here")
     public static let cartFull = ProblemType("cart-full", 422, "The cart has no room for another line")

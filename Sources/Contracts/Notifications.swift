@@ -15,6 +15,17 @@ public enum NotificationsAPI {
         access: .customer, priority: .reports)
 }
 
+/// Notifications in another process.
+public struct RemoteNotifications: NotificationsService {
+    private let caller: any RemoteCaller
+
+    public init(_ caller: any RemoteCaller) { self.caller = caller }
+
+    public func list(_ query: NotificationQuery, _ context: CallContext) async throws -> NotificationPage {
+        try await caller.call(NotificationsAPI.list, query, context).value
+    }
+}
+
 public struct NotificationQuery: Shaped {
     public var limit: Int?
     public var after: String?

@@ -64,6 +64,54 @@ public enum OrdersAPI {
         priority: .reports)
 }
 
+/// Orders in another process.
+public struct RemoteOrders: OrdersService {
+    private let caller: any RemoteCaller
+
+    public init(_ caller: any RemoteCaller) { self.caller = caller }
+
+    public func place(_ order: PlaceOrder, _ context: CallContext) async throws -> PlacedOrder {
+        let reply = try await caller.call(OrdersAPI.place, order, context)
+        return PlacedOrder(order: reply.value, isReplayed: reply.isReplayed)
+    }
+
+    public func price(_ order: PriceOrder, _ context: CallContext) async throws -> OrderSums {
+        try await caller.call(OrdersAPI.price, order, context).value
+    }
+
+    public func shippingMethods(_ query: ShippingQuery, _ context: CallContext) async throws -> ShippingMethodList {
+        try await caller.call(OrdersAPI.shippingMethods, query, context).value
+    }
+
+    public func list(_ query: OrderQuery, _ context: CallContext) async throws -> OrderPage {
+        try await caller.call(OrdersAPI.list, query, context).value
+    }
+
+    public func order(_ query: OrderByID, _ context: CallContext) async throws -> Order {
+        try await caller.call(OrdersAPI.order, query, context).value
+    }
+
+    public func cancel(_ cancellation: CancelOrder, _ context: CallContext) async throws -> Order {
+        try await caller.call(OrdersAPI.cancel, cancellation, context).value
+    }
+
+    public func fulfil(_ fulfilment: FulfilOrder, _ context: CallContext) async throws -> Order {
+        try await caller.call(OrdersAPI.fulfil, fulfilment, context).value
+    }
+
+    public func refund(_ refund: RefundOrder, _ context: CallContext) async throws -> Order {
+        try await caller.call(OrdersAPI.refund, refund, context).value
+    }
+
+    public func takeBack(_ taken: ReturnOrder, _ context: CallContext) async throws -> Order {
+        try await caller.call(OrdersAPI.takeBack, taken, context).value
+    }
+
+    public func sales(_ query: SalesQuery, _ context: CallContext) async throws -> SalesReport {
+        try await caller.call(OrdersAPI.sales, query, context).value
+    }
+}
+
 extension ProblemType {
     public static let unknownShippingMethod = ProblemType(
         "unknown-shipping-method", 422, "That shipping method is not offered there")

@@ -47,6 +47,41 @@ public enum PaymentsAPI {
         priority: .browse)
 }
 
+/// Payments in another process.
+public struct RemotePayments: PaymentsService {
+    private let caller: any RemoteCaller
+
+    public init(_ caller: any RemoteCaller) { self.caller = caller }
+
+    public func authorize(_ authorization: Authorize, _ context: CallContext) async throws -> Payment {
+        try await caller.call(PaymentsAPI.authorize, authorization, context).value
+    }
+
+    public func void(_ order: PaymentOfOrder, _ context: CallContext) async throws -> Nothing {
+        try await caller.call(PaymentsAPI.void, order, context).value
+    }
+
+    public func capture(_ orders: PaymentsOfOrders, _ context: CallContext) async throws -> Nothing {
+        try await caller.call(PaymentsAPI.capture, orders, context).value
+    }
+
+    public func refund(_ refund: RefundPayment, _ context: CallContext) async throws -> Payment {
+        try await caller.call(PaymentsAPI.refund, refund, context).value
+    }
+
+    public func payment(_ query: PaymentByID, _ context: CallContext) async throws -> Payment {
+        try await caller.call(PaymentsAPI.payment, query, context).value
+    }
+
+    public func payments(_ query: PaymentsOfOrders, _ context: CallContext) async throws -> PaymentList {
+        try await caller.call(PaymentsAPI.payments, query, context).value
+    }
+
+    public func webhook(_ delivery: PaymentWebhook, _ context: CallContext) async throws -> Nothing {
+        try await caller.call(PaymentsAPI.webhook, delivery, context).value
+    }
+}
+
 extension ProblemType {
     public static let paymentDeclined = ProblemType("payment-declined", 402, "The payment was declined")
     public static let refundTooLarge = ProblemType("refund-too-large", 409, "More than what was captured")

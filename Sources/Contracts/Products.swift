@@ -86,6 +86,73 @@ public enum ProductsAPI {
         priority: .checkout, success: 204)
 }
 
+/// Products in another process.
+public struct RemoteProducts: ProductsService {
+    private let caller: any RemoteCaller
+
+    public init(_ caller: any RemoteCaller) { self.caller = caller }
+
+    public func search(_ query: ProductQuery, _ context: CallContext) async throws -> ProductPage {
+        try await caller.call(ProductsAPI.search, query, context).value
+    }
+
+    public func product(_ query: ProductByHandle, _ context: CallContext) async throws -> Product {
+        try await caller.call(ProductsAPI.product, query, context).value
+    }
+
+    public func categories(_ input: Nothing, _ context: CallContext) async throws -> CategoryList {
+        try await caller.call(ProductsAPI.categories, input, context).value
+    }
+
+    public func put(_ draft: PutProduct, _ context: CallContext) async throws -> Product {
+        try await caller.call(ProductsAPI.put, draft, context).value
+    }
+
+    public func importProducts(_ batch: ProductBatch, _ context: CallContext) async throws -> ImportResult {
+        try await caller.call(ProductsAPI.importProducts, batch, context).value
+    }
+
+    public func export(_ query: ExportQuery, _ context: CallContext) async throws -> ExportPage {
+        try await caller.call(ProductsAPI.export, query, context).value
+    }
+
+    public func inventory(_ query: StockBySKU, _ context: CallContext) async throws -> StockLevel {
+        try await caller.call(ProductsAPI.inventory, query, context).value
+    }
+
+    public func inventoryList(_ query: StockQuery, _ context: CallContext) async throws -> StockPage {
+        try await caller.call(ProductsAPI.inventoryList, query, context).value
+    }
+
+    public func adjust(_ adjustment: StockAdjustment, _ context: CallContext) async throws -> StockLevel {
+        try await caller.call(ProductsAPI.adjust, adjustment, context).value
+    }
+
+    public func movements(_ query: StockBySKU, _ context: CallContext) async throws -> MovementList {
+        try await caller.call(ProductsAPI.movements, query, context).value
+    }
+
+    public func quote(_ query: QuoteQuery, _ context: CallContext) async throws -> QuoteList {
+        try await caller.call(ProductsAPI.quote, query, context).value
+    }
+
+    public func reserve(_ reservation: ReserveStock, _ context: CallContext) async throws -> Nothing {
+        try await caller.call(ProductsAPI.reserve, reservation, context).value
+    }
+
+    public func release(_ order: StockOfOrder, _ context: CallContext) async throws -> Nothing {
+        try await caller.call(ProductsAPI.release, order, context).value
+    }
+
+    public func commit(_ orders: StockOfOrders, _ context: CallContext) async throws -> Nothing {
+        try await caller.call(ProductsAPI.commit, orders, context).value
+    }
+
+    public func restock(_ restock: Restock, _ context: CallContext) async throws -> Nothing {
+        try await caller.call(ProductsAPI.restock, restock, context).value
+    }
+}
+
 extension ProblemType {
     public static let outOfStock = ProblemType("out-of-stock", 409, "Some of it is no longer in stock")
     public static let skuTaken = ProblemType("sku-taken", 409, "Another product has that SKU")

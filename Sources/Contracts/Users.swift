@@ -11,8 +11,6 @@ public protocol UsersService: Sendable {
     /// - Throws: `wrongCredentials`, the same and after the same time whether or not the account exists.
     func verify(_ credentials: Credentials, _ context: CallContext) async throws -> User
     func user(_ query: UserByID, _ context: CallContext) async throws -> User
-    /// Makes sure that a staff account with that address and password exists.
-    func ensureStaff(_ registration: RegisterUser, role: Role) async throws -> User
 }
 
 public enum UsersAPI {
@@ -29,6 +27,33 @@ public enum UsersAPI {
         problems: [.wrongCredentials])
     public static let user = Endpoint<UserByID, User>(
         "users.get", .get, "/internal/users/{id}", summary: "An account", access: .service, problems: [.notFound])
+}
+
+/// Accounts in another process.
+public struct RemoteUsers: UsersService {
+    private let caller: any RemoteCaller
+
+    public init(_ caller: any RemoteCaller) { self.caller = caller }
+
+    public func register(_ registration: RegisterUser, _ context: CallContext) async throws -> User {
+        try await caller.call(UsersAPI.register, registration, context).value
+    }
+
+    public func me(_ input: Nothing, _ context: CallContext) async throws -> User {
+        try await caller.call(UsersAPI.me, input, context).value
+    }
+
+    public func update(_ change: UpdateUser, _ context: CallContext) async throws -> User {
+        try await caller.call(UsersAPI.update, change, context).value
+    }
+
+    public func verify(_ credentials: Credentials, _ context: CallContext) async throws -> User {
+        try await caller.call(UsersAPI.verify, credentials, context).value
+    }
+
+    public func user(_ query: UserByID, _ context: CallContext) async throws -> User {
+        try await caller.call(UsersAPI.user, query, context).value
+    }
 }
 
 extension ProblemType {

@@ -148,8 +148,8 @@ final class WorkQueue: Sendable {
         return nil
     }
 
-    /// Called by a thread: waits for jobs and takes its share of them, the oldest first, at most `count`. Empty when the
-    /// queue was closed and all is done: the thread ends.
+    /// Called by a thread: waits for jobs and takes its share of them, the oldest first, at most `count`. Empty when
+    /// the queue was closed and all is done: the thread ends.
     func take(_ count: Int) -> [Job] {
         while true {
             let taken: [Job]? = state.withLock { state in

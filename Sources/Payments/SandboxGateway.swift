@@ -125,21 +125,14 @@ public final class SandboxGateway: Gateway {
     }
 
     public func isAuthentic(_ delivery: PaymentWebhook) -> Bool {
-        guard let code = Self.bytes(hex: delivery.signature) else { return false }
+        guard let code = Hex.bytes(delivery.signature) else { return false }
         return HMAC<SHA256>.isValidAuthenticationCode(
             code, authenticating: Array("\(delivery.event).\(delivery.reference)".utf8), using: secret)
     }
 
     /// HMAC-SHA256 in hex of `event.reference`.
     func signature(event: String, reference: String) -> String {
-        HMAC<SHA256>.authenticationCode(for: Array("\(event).\(reference)".utf8), using: secret)
-            .map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
-    }
-
-    private static func bytes(hex: String) -> [UInt8]? {
-        let digits = hex.utf8.map { Character(UnicodeScalar($0)).hexDigitValue }
-        guard digits.count == 64, !digits.contains(nil) else { return nil }
-        return stride(from: 0, to: 64, by: 2).map { UInt8((digits[$0] ?? 0) << 4 | (digits[$0 + 1] ?? 0)) }
+        Hex.text(HMAC<SHA256>.authenticationCode(for: Array("\(event).\(reference)".utf8), using: secret))
     }
 
     // MARK: What it keeps

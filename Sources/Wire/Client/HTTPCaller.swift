@@ -3,6 +3,7 @@ public import Kernel
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import Synchronization
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)
@@ -15,7 +16,7 @@ import Darwin
 ///
 /// What is known not to have been sent is `unavailable`; what may have been is `OutcomeUnknown`. Calls that may be
 /// made twice are made again, within their deadline and a budget: retries stay a tenth of all calls, so that they never
-/// become the load that keeps a peer down.
+/// become the load that keeps a peer down. A peer that cannot be reached is not asked for a while (`CircuitBreaker`).
 public final class HTTPCaller: RemoteCaller {
     /// Bytes of an answer.
     static let largestAnswer = 16 << 20
@@ -27,6 +28,7 @@ public final class HTTPCaller: RemoteCaller {
     private let client: HTTPClient
     private let bearer: @Sendable (CallContext) async throws -> String?
     private let budget: RetryBudget
+    private let breaker = Mutex(CircuitBreaker())
     private let clock: any WallClock
 
     /// - Parameters:
@@ -61,6 +63,9 @@ public final class HTTPCaller: RemoteCaller {
         while true {
             do {
                 try context.checkDeadline()
+                guard breaker.withLock({ $0.allows(at: .now) }) else {
+                    throw Problem(.unavailable, "\(request.method) \(request.path): the peer is away", retryAfter: 1)
+                }
                 let answer = try await send(request, context)
                 return try answer.reply(Output.self, endpoint.description)
             } catch let failure as CallFailure {
@@ -93,8 +98,11 @@ public final class HTTPCaller: RemoteCaller {
             response = try await client.execute(request, deadline: .now() + TimeAmount(remaining))
             body = try await response.body.collect(upTo: Self.largestAnswer)
         } catch {
-            throw try CallFailure(error, call)
+            let failure = try CallFailure(error, call)
+            breaker.withLock { $0.failed(at: .now) }
+            throw failure
         }
+        breaker.withLock { $0.answered() }
         return CallAnswer(
             status: Int(response.status.code), headers: { response.headers.first(name: $0) },
             body: Array(body.readableBytesView), call: call)
