@@ -69,9 +69,11 @@ let package = Package(
         library("Contracts", ["Kernel"]),
 
         library("Database", ["Kernel", sqlite, metrics]),
-        library("Cache", ["Kernel"]),
+        .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"]), .brew(["hiredis"])]),
+        library("Redis", ["Kernel", "CHiredis", logging]),
+        library("Cache", ["Kernel", "Redis", lifecycle, logging]),
         library("Objects", ["Kernel"]),
-        library("Events", ["Kernel", "Database", lifecycle, logging, metrics]),
+        library("Events", ["Kernel", "Database", "Redis", lifecycle, logging, metrics]),
         library("Mail", ["Kernel"]),
         library("Telemetry", ["Kernel", httpClient, lifecycle, logging, metrics, tracing] + nio),
         library(
@@ -91,7 +93,7 @@ let package = Package(
         .executableTarget(
             name: "souk",
             dependencies: [
-                "Kernel", "Contracts", "Database", "Cache", "Objects", "Events", "Mail", "Telemetry", "Wire",
+                "Kernel", "Contracts", "Database", "Redis", "Cache", "Objects", "Events", "Mail", "Telemetry", "Wire",
                 "Products", "Orders", "Payments", "Users", "Auth", "Notifications", "Storefront",
                 arguments, configuration, lifecycle, logging, system,
             ],
@@ -99,7 +101,7 @@ let package = Package(
 
         test("Kernel", ["Kernel"]),
         test("Contracts", ["Products", "Orders", "Payments", "Wire", lifecycle, logging] + seams),
-        test("Seams", ["Database", "Cache", "Objects", "Events", "Mail", "Kernel", lifecycle, logging]),
+        test("Seams", ["Database", "Redis", "Cache", "Objects", "Events", "Mail", "Kernel", lifecycle, logging]),
         test("Telemetry", ["Telemetry", "Kernel"]),
         test("Wire", ["Wire", "Kernel", crypto, lifecycle, logging] + nio),
         test("Products", ["Products", logging] + seams),

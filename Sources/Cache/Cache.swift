@@ -1,4 +1,6 @@
 /// Values that may be forgotten at any time: never the only place where something is known.
+///
+/// One that is shared may be away: then everything throws `CacheError.unavailable`, soon, and callers do without.
 public protocol Cache: Sendable {
     /// Nil where nothing is kept, or its time has passed.
     func get(_ key: String) async throws -> [UInt8]?
@@ -24,6 +26,8 @@ public enum CacheError: Error, Sendable, Equatable {
     case notACounter(key: String)
     /// The sum leaves the range of 64 bits.
     case overflow(key: String)
+    /// The cache is away or too slow: do without it.
+    case unavailable(reason: String)
 }
 
 extension CacheError: CustomStringConvertible {
@@ -31,6 +35,7 @@ extension CacheError: CustomStringConvertible {
         switch self {
         case .notACounter(let key): "the cache holds something other than a counter under '\(key)'"
         case .overflow(let key): "the counter '\(key)' would leave the range of 64 bits"
+        case .unavailable(let reason): "the cache is away: \(reason)"
         }
     }
 }

@@ -43,9 +43,8 @@ extension Outbox {
         return true
     }
 
-    static func bury(
-        _ event: Event, of consumer: String, because error: String, at time: Timestamp, in transaction: Transaction
-    ) throws {
+    static func bury(_ burial: Burial, of consumer: String, in transaction: Transaction) throws {
+        let event = burial.event
         try transaction.execute(
             """
             INSERT INTO dead_letters (consumer, id, type, subject, time, data, trace, error, died_at)
@@ -53,6 +52,6 @@ extension Outbox {
             ON CONFLICT (consumer, id) DO UPDATE SET error = excluded.error, died_at = excluded.died_at
             """,
             consumer, event.id, event.type, event.subject, event.time, event.data, event.trace?.traceparent,
-            String(error.prefix(maxErrorCharacters)), time)
+            String(burial.reason.prefix(maxErrorCharacters)), burial.time)
     }
 }

@@ -1,43 +1,47 @@
-import Database
 import Kernel
 import Logging
 import Metrics
 import ServiceLifecycle
 
-/// One consumer on one outbox: reads, hands on, moves the position; all by itself, so that a slow consumer holds back
-/// nobody but itself.
+/// Who takes which events, and how.
+struct Subscription: Sendable {
+    let consumer: String
+    let types: Set<String>
+    let patience: Patience?
+    let handler: @Sendable ([Event]) async throws -> Void
+}
+
+/// One consumer on the events of one source: reads, hands on, moves on; all by itself, so that a slow consumer holds
+/// back nobody but itself.
 struct Feed: Sendable {
     let source: String
     let consumer: String
     let types: Set<String>
     let handler: @Sendable ([Event]) async throws -> Void
-    let database: any Database
     let patience: Patience?
+    let log: any EventLog
     let clock: any WallClock
     let logger: Logger
     let signal = Signal()
-    let lag: Gauge
     private let delivered: Counter
     private let retried: Counter
     private let buried: Counter
 
     init(
-        source: String, consumer: String, types: Set<String>, database: any Database, patience: Patience?,
-        clock: any WallClock, logger: Logger, handler: @escaping @Sendable ([Event]) async throws -> Void
+        _ subscription: Subscription, of source: String, log: any EventLog, clock: any WallClock, logger: Logger
     ) {
         self.source = source
-        self.consumer = consumer
-        self.types = types
-        self.handler = handler
-        self.database = database
-        self.patience = patience
+        consumer = subscription.consumer
+        types = subscription.types
+        handler = subscription.handler
+        patience = subscription.patience
+        self.log = log
         self.clock = clock
         var logger = logger
         logger[metadataKey: "source"] = "\(source)"
         logger[metadataKey: "consumer"] = "\(consumer)"
         self.logger = logger
         let labels = [("source", source), ("consumer", consumer)]
-        lag = Gauge(label: "souk_outbox_lag", dimensions: labels)
         delivered = Counter(label: "souk_events_delivered_total", dimensions: labels)
         retried = Counter(label: "souk_event_batches_retried_total", dimensions: labels)
         buried = Counter(label: "souk_dead_letters_total", dimensions: labels)
@@ -47,54 +51,51 @@ struct Feed: Sendable {
     /// for the next start.
     func run() async {
         var pace = Pace()
-        var position: Int64?
+        var log = log
         while !signal.isStopped {
             do {
-                if let reached = position {
-                    try await waitForQuiet(after: reached)
-                    let entries = try await database.read { transaction in
-                        try Outbox.entries(after: reached, limit: Pace.largestBatch, in: transaction)
-                    }
-                    position = try await deliver(entries, from: reached, &pace)
-                    // A full batch may have left more behind it; otherwise what comes later raises the signal.
-                    if entries.count < Pace.largestBatch { await signal.wait() }
-                } else {
-                    position = try await database.write { try Outbox.register(consumer, in: $0) }
-                }
+                var entries = try await log.next()
+                // More may have come meanwhile: the larger the batch, the less its work.
+                if await waitForQuiet(entries.first) { entries = try await log.next() }
+                try await deliver(entries, of: &log, &pace)
+                // A full batch may have left more behind it; otherwise what comes later raises the signal.
+                if entries.count < Pace.largestBatch { await signal.wait() }
             } catch {
-                if signal.isStopped || Task.isCancelled { return }
-                logger.error("the outbox cannot be read or moved on", metadata: ["error": "\(error)"])
+                if signal.isStopped || Task.isCancelled { break }
+                logger.error("the events cannot be read or moved on", metadata: ["error": "\(error)"])
                 if case .retry(let delay) = pace.failed(0, isOutage: true, jitter: .random(in: 0...1)) {
                     await pause(delay)
                 }
             }
         }
+        await log.close()
     }
 
-    /// While the shop is busy, until the oldest event has waited for as long as it may.
-    private func waitForQuiet(after position: Int64) async throws {
-        guard let patience, patience.isBusy() else { return }
-        let oldest = try await database.read { try Outbox.entries(after: position, limit: 1, in: $0).first?.event.time }
-        guard let oldest else { return }
-        while patience.isBusy(), !signal.isStopped, clock.now() - oldest < patience.limit {
+    /// While the shop is busy, until the oldest event has waited for as long as it may. Gives whether it waited.
+    private func waitForQuiet(_ oldest: Outbox.Entry?) async -> Bool {
+        guard let patience, let time = oldest?.event.time else { return false }
+        var hasWaited = false
+        while patience.isBusy(), !signal.isStopped, clock.now() - time < patience.limit {
+            hasWaited = true
             await pause(Self.lookAgain)
         }
+        return hasWaited
     }
     private static let lookAgain = Duration.milliseconds(100)
 
-    /// Gives the position reached: the last entry's, or an earlier one if it was stopped.
-    private func deliver(_ entries: [Outbox.Entry], from start: Int64, _ pace: inout Pace) async throws -> Int64 {
-        var position = start
+    /// Until all are finished, it is stopped, or the rest is another process's.
+    private func deliver(
+        _ entries: [Outbox.Entry], of log: inout any EventLog, _ pace: inout Pace
+    ) async throws {
         var rest = entries[...]
-        while let last = rest.last, !signal.isStopped {
+        while !rest.isEmpty, !signal.isStopped {
             let (events, end) = Self.next(pace.batch, of: rest) { isWanted($0) }
-            let slice = end == rest.endIndex ? last.sequence : rest[end - 1].sequence
-            if try await hand(events, reaching: slice, &pace) {
-                position = slice
-                rest = rest[end...]
+            switch try await hand(events, in: rest[..<end], of: &log, &pace) {
+            case .again: break
+            case .done: rest = rest[end...]
+            case .taken: return
             }
         }
-        return position
     }
 
     private func isWanted(_ entry: Outbox.Entry) -> Bool {
@@ -114,8 +115,17 @@ struct Feed: Sendable {
         return (events, entries.endIndex)
     }
 
-    /// Whether the position has moved to `reached`: the events are delivered, or the only one is buried.
-    private func hand(_ events: [Event], reaching reached: Int64, _ pace: inout Pace) async throws -> Bool {
+    private enum Outcome {
+        /// The events are delivered, or the only one is buried.
+        case done
+        /// The same, and what follows is another process's.
+        case taken
+        case again
+    }
+
+    private func hand(
+        _ events: [Event], in entries: ArraySlice<Outbox.Entry>, of log: inout any EventLog, _ pace: inout Pace
+    ) async throws -> Outcome {
         do {
             if !events.isEmpty { try await handler(events) }
         } catch {
@@ -127,28 +137,28 @@ struct Feed: Sendable {
                 logger.warning(
                     "events are tried again", metadata: ["events": "\(events.count)", "error": "\(error)"])
                 await pause(delay)
-                return false
+                return .again
             case .bury:
-                try await bury(events, reached, error)
-                return true
+                return try await bury(events, in: entries, of: &log, "\(error)")
             }
         }
-        try await database.write { try Outbox.move(consumer, to: reached, in: $0) }
+        let isOurs = try await log.finish(entries, burying: [])
         pace.succeeded()
         delivered.increment(by: events.count)
-        return true
+        return isOurs ? .done : .taken
     }
 
-    private func bury(_ events: [Event], _ reached: Int64, _ error: any Error) async throws {
-        let (reason, now) = ("\(error)", clock.now())
-        try await database.write { transaction in
-            for event in events { try Outbox.bury(event, of: consumer, because: reason, at: now, in: transaction) }
-            try Outbox.move(consumer, to: reached, in: transaction)
-        }
+    private func bury(
+        _ events: [Event], in entries: ArraySlice<Outbox.Entry>, of log: inout any EventLog, _ reason: String
+    ) async throws -> Outcome {
+        let now = clock.now()
+        let dead = events.map { Burial(event: $0, reason: reason, time: now) }
+        let isOurs = try await log.finish(entries, burying: dead)
         buried.increment(by: events.count)
         for event in events {
             logger.error("an event is a dead letter", metadata: ["event": "\(event.id)", "error": "\(reason)"])
         }
+        return isOurs ? .done : .taken
     }
 
     /// Ends early when the bus stops.

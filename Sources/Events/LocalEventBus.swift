@@ -10,15 +10,7 @@ import Synchronization
 public final class LocalEventBus: EventBus {
     /// Between two looks at what nobody woke the bus for, and at what can be trimmed.
     public static let interval = Duration.seconds(5)
-    static let trimmedAtOnce = 500
-    static let trimsAtOnce = 100
 
-    private struct Subscription: Sendable {
-        let consumer: String
-        let types: Set<String>
-        let patience: Patience?
-        let handler: @Sendable ([Event]) async throws -> Void
-    }
     private struct State {
         var subscriptions: [Subscription] = []
         var sources: [(name: String, database: any Database)] = []
@@ -85,9 +77,9 @@ public final class LocalEventBus: EventBus {
             for source in state.sources {
                 state.feeds[source.name] = state.subscriptions.map { subscription in
                     Feed(
-                        source: source.name, consumer: subscription.consumer, types: subscription.types,
-                        database: source.database, patience: subscription.patience, clock: clock, logger: logger,
-                        handler: subscription.handler)
+                        subscription, of: source.name,
+                        log: OutboxLog(consumer: subscription.consumer, database: source.database), clock: clock,
+                        logger: logger)
                 }
             }
             return state.feeds.values.flatMap { $0 }
@@ -96,36 +88,27 @@ public final class LocalEventBus: EventBus {
 
     /// Every few seconds: wakes the feeds, in case a call was lost with its process; measures; trims.
     private func keepHouse() async {
-        let (sources, feeds) = state.withLock { ($0.sources, $0.feeds) }
-        let ages = sources.map { Gauge(label: "souk_outbox_oldest_age_seconds", dimensions: [("source", $0.name)]) }
+        let (sources, subscriptions, feeds) = state.withLock { ($0.sources, $0.subscriptions, $0.feeds) }
+        let keepers = sources.map { source in
+            OutboxKeeper(
+                source: source.name, consumers: subscriptions.map(\.consumer), database: source.database, clock: clock)
+        }
         while !end.isStopped {
             do {
                 try await cancelWhenGracefulShutdown { [clock] in try await clock.sleep(for: Self.interval) }
             } catch {
                 return
             }
-            for (source, age) in zip(sources, ages) where !end.isStopped {
-                let feeds = feeds[source.name] ?? []
-                for feed in feeds { feed.signal.raise() }
+            for keeper in keepers where !end.isStopped {
+                for feed in feeds[keeper.source] ?? [] { feed.signal.raise() }
                 do {
-                    try await look(at: source.database, feeds, age)
+                    try await keeper.look { !end.isStopped }
                 } catch {
                     logger.error(
                         "the outbox cannot be measured or trimmed",
-                        metadata: ["source": "\(source.name)", "error": "\(error)"])
+                        metadata: ["source": "\(keeper.source)", "error": "\(error)"])
                 }
             }
-        }
-    }
-
-    private func look(at database: any Database, _ feeds: [Feed], _ age: Gauge) async throws {
-        let standing = try await database.read { try Outbox.standing(in: $0) }
-        for feed in feeds { feed.lag.record(max(0, standing.latest - (standing.positions[feed.consumer] ?? 0))) }
-        age.record(standing.oldestUndelivered.map { max(0, (clock.now() - $0).inSeconds) } ?? 0)
-        guard standing.isTrimmable else { return }
-        for _ in 0..<Self.trimsAtOnce where !end.isStopped {
-            let trimmed = try await database.write { try Outbox.trim(limit: Self.trimmedAtOnce, in: $0) }
-            if trimmed < Self.trimmedAtOnce { break }
         }
     }
 }

@@ -56,6 +56,16 @@ extension Outbox {
         try transaction.execute("DELETE FROM outbox_positions WHERE consumer = $1", consumer)
     }
 
+    /// The highest sequence that was ever given, whether its row is still there or not.
+    static func latestIssued(in transaction: Transaction) throws -> Int64 {
+        let sql =
+            switch transaction.dialect {
+            case .sqlite: "SELECT max(seq) FROM sqlite_sequence WHERE name = 'outbox'"
+            case .postgres: "SELECT pg_sequence_last_value(pg_get_serial_sequence('outbox', 'sequence')::regclass)"
+            }
+        return try transaction.row(sql)?.optionalInt64(0) ?? 0
+    }
+
     static func standing(in transaction: Transaction) throws -> Standing {
         var positions: [String: Int64] = [:]
         for row in try transaction.rows("SELECT consumer, position FROM outbox_positions") {

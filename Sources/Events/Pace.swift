@@ -1,5 +1,6 @@
 import Database
 import Kernel
+import Redis
 
 /// How a consumer goes on after a batch: a pure machine, one for each consumer and source.
 ///
@@ -65,6 +66,7 @@ struct Pace {
         case DatabaseError.full, DatabaseError.busy, DatabaseError.inputOutput, DatabaseError.closed,
             DatabaseError.overloaded:
             true
+        case let error as RedisError: error.isOutage
         case is CancellationError, is FileError, is BlockingPool.Overloaded: true
         default: false
         }

@@ -34,6 +34,9 @@ extension Orders {
         return true
     }
 
+    /// Its durable position among the consumers of events.
+    public static let consumer = "orders.settle"
+
     /// Confirmed orders: their money is taken, their stock is sold. Safe to see an order twice.
     public func settle(_ events: [Event]) async throws {
         let orders = events.compactMap { OrderID($0.subject) }

@@ -65,7 +65,7 @@ public struct Orders: OrdersService {
     static let crowdSize = 16
 }
 
-/// Those who check out at this moment.
+/// Those who check out at this moment and do not wait for the payment provider.
 final class Crowd: Sendable {
     private let count = Atomic<Int>(0)
 

@@ -31,12 +31,14 @@ public struct HTTPServer: Service {
     ///   - readiness: whether all that is needed to serve is there; not asked during a drain, which is never ready.
     ///   - metricsText: what `/metrics` says, in Prometheus' text format.
     ///   - edge: what was written must be told to it, so that no older answer is served.
+    ///   - sharedBuckets: what clients may ask for, counted over all processes; nil counts in this one.
     ///   - onReady: called once with the port, when requests are accepted.
     public init(
         _ settings: ServerSettings, routes: [Route], pages: [PageRoute] = [], identity: @escaping Identity,
         readiness: @escaping @Sendable () async -> Bool = { true },
         metricsText: @escaping @Sendable () async -> String = { "" },
-        errorPage: @escaping ErrorPage = HTTPServer.plainErrorPage, edge: EdgeCache = EdgeCache(), logger: Logger,
+        errorPage: @escaping ErrorPage = HTTPServer.plainErrorPage, edge: EdgeCache = EdgeCache(),
+        sharedBuckets: (any SharedBuckets)? = nil, logger: Logger,
         onReady: @escaping @Sendable (Int) async -> Void = { _ in }
     ) {
         self.settings = settings
@@ -65,7 +67,7 @@ public struct HTTPServer: Service {
         responder = Responder(
             settings: settings, router: router, identity: identity, errorPage: errorPage,
             renderer: Renderer(isHTTPS: settings.isHTTPS), edge: edge, admission: Admission(settings.admission),
-            clients: ClientLimits(settings.clients), drain: drain, logger: logger)
+            clients: ClientLimits(settings.clients, shared: sharedBuckets), drain: drain, logger: logger)
     }
 
     /// Says the problem in plain text.

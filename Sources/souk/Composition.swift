@@ -1,5 +1,4 @@
 import Auth
-import Cache
 import Contracts
 import Database
 import Events
@@ -19,7 +18,7 @@ struct Shop: Sendable {
     let settings: Settings
     let databases: Databases
     let objects: any ObjectStore
-    let bus: LocalEventBus
+    let backEnds: BackEnds
     let products: Products
     let carts: Carts
     let orders: Orders
@@ -72,13 +71,13 @@ struct Shop: Sendable {
         self.folder = folder
         self.databases = databases
         let policy = settings.shop
-        let bus = LocalEventBus(clock: clock, logger: logger)
+        let backEnds = try BackEnds(settings, staleness, clock, logger)
+        let bus = backEnds.bus
         let objects = try FileObjects(folder: settings.objects.rest)
         let mailer = MailSpool(folder: settings.mail.rest)
-        let cache = MemoryCache(clock: clock)
         let keys = try await SigningKeys.kept(in: settings.data + "/keys")
 
-        let products = Products(database: databases.products, staleness: staleness, clock: clock)
+        let products = Products(database: databases.products, staleness: backEnds.staleness, clock: clock)
         let payments = Payments(
             database: databases.payments,
             gateway: SandboxGateway(
@@ -93,19 +92,19 @@ struct Shop: Sendable {
         let notifications = try Notifications(
             database: databases.notifications, mailer: mailer, shop: policy.name, publicURL: settings.publicURL,
             clock: clock)
-        let auth = Auth(database: databases.auth, users: users, keys: keys, cache: cache, clock: clock)
+        let auth = Auth(database: databases.auth, users: users, keys: keys, cache: backEnds.cache, clock: clock)
 
         bus.publishes(from: databases.orders, as: "orders")
         bus.publishes(from: databases.users, as: "users")
         // Whoever checks out comes before the letters to those who have.
         let patience = Patience(limit: .seconds(60)) { orders.isBusy }
         bus.subscribe(
-            consumer: "orders.settle", to: [EventTypes.orderConfirmed], patience: patience, handler: orders.settle)
+            consumer: Orders.consumer, to: [EventTypes.orderConfirmed], patience: patience, handler: orders.settle)
         bus.subscribe(
             consumer: Notifications.consumer, to: Notifications.eventTypes, patience: patience,
             handler: notifications.handle)
 
-        self.bus = bus
+        self.backEnds = backEnds
         self.objects = objects
         self.products = products
         self.payments = payments
@@ -118,6 +117,7 @@ struct Shop: Sendable {
 
     func close() async {
         await databases.close()
+        await backEnds.close()
         folder.release()
     }
 

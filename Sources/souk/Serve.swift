@@ -43,8 +43,8 @@ struct Serve: AsyncParsableCommand {
             let server = try shop.server(edge: edge, metrics: { telemetry.prometheus.exposition() }, logger: logger)
             // Stopped in reverse: the server first, so that what it still finishes finds the rest at work.
             let group = ServiceGroup(
-                services: telemetry.services + [
-                    shop.bus, ReservationExpiry(shop.products), OrdersRecovery(shop.orders), server,
+                services: telemetry.services + shop.backEnds.services + [
+                    shop.backEnds.bus, ReservationExpiry(shop.products), OrdersRecovery(shop.orders), server,
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
             try await group.run()
@@ -91,7 +91,9 @@ extension Shop {
                 return (try? await auth.caller(accessToken: cookie)) ?? .anonymous
             },
             readiness: isReady, metricsText: metrics,
-            errorPage: { problem, _ in storefront.errorPage(problem: problem) }, edge: edge, logger: logger,
+            errorPage: { problem, _ in storefront.errorPage(problem: problem) }, edge: edge,
+            sharedBuckets: backEnds.clientBuckets,
+            logger: logger,
             onReady: { port in
                 logger.info("serving", metadata: ["url": "http://\(settings.host):\(port)"])
                 Console.complain("\(settings.shop.name) is open: http://\(settings.host):\(port)")

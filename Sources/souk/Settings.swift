@@ -2,6 +2,7 @@ import Configuration
 import Contracts
 import FoundationEssentials
 import Kernel
+import Redis
 import SystemPackage
 
 /// A setting that is not as expected, or cannot be read: named, with what was expected. Exit code 64.
@@ -64,6 +65,12 @@ struct Settings: Sendable {
         var scheme: String
         var rest: String
         var text: String { scheme + ":" + rest }
+
+        /// Nil unless it is Redis. `setting` is named if the URL is not as expected.
+        func redis(_ setting: String) throws -> RedisURL? {
+            guard scheme == "redis" else { return nil }
+            do { return try RedisURL(text) } catch { throw SettingsError("\(setting): \(error)") }
+        }
     }
 }
 
@@ -84,8 +91,11 @@ extension Settings {
         self.data = data
         database = try reader.backEnd(
             "SOUK_DATABASE", "sqlite:\(data)/", ["sqlite": "sqlite:FOLDER/"], "Where the services keep their rows")
-        cache = try reader.backEnd("SOUK_CACHE", "memory:", ["memory": "memory:"], "What may be forgotten")
-        events = try reader.backEnd("SOUK_EVENTS", "local:", ["local": "local:"], "From one service to the others")
+        cache = try reader.backEnd(
+            "SOUK_CACHE", "memory:", ["memory": "memory:", "redis": RedisURL.form], "What may be forgotten")
+        events = try reader.backEnd(
+            "SOUK_EVENTS", "local:", ["local": "local:", "redis": RedisURL.form], "From one service to the others")
+        _ = try (cache.redis("SOUK_CACHE"), events.redis("SOUK_EVENTS"))
         objects = try reader.backEnd(
             "SOUK_OBJECTS", "file:\(data)/objects", ["file": "file:FOLDER"], "Pictures and other files")
         mail = try reader.backEnd("SOUK_MAIL", "spool:\(data)/mail", ["spool": "spool:FOLDER"], "Where mail goes")

@@ -100,6 +100,8 @@ struct SettingsReader {
         _ name: String, _ standard: String, _ schemes: [String: String], _ about: String
     ) throws -> Settings.BackEnd {
         let text = try text(name, standard, about)
+        // A password in it is for the back end alone.
+        if let last = found.indices.last { found[last].value = Self.withoutPassword(text) }
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
         guard parts.count == 2, schemes[String(parts[0])] != nil else {
             throw SettingsError(

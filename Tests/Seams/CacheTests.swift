@@ -1,23 +1,61 @@
 import Cache
 import Kernel
+import Redis
 import Testing
+
+/// A cache of either form, and time that passes when the test says so: hours, beside which the real time is nothing.
+private struct CacheForm: Sendable {
+    let cache: any Cache
+    let pass: @Sendable (Duration) async throws -> Void
+
+    enum Name: String, CaseIterable { case memory, redis }
+    static let installed: [Name] = RedisServer.isInstalled ? Name.allCases : [.memory]
+
+    static func using(_ name: Name, _ work: (CacheForm) async throws -> Void) async throws {
+        switch name {
+        case .memory:
+            let clock = ManualClock()
+            try await work(CacheForm(cache: MemoryCache(clock: clock)) { clock.advance(by: $0) })
+        case .redis:
+            let server = try await RedisServer.start()
+            let client = try server.client()
+            try await work(CacheForm(cache: RedisCache(client)) { try await client.age(by: $0) })
+            await client.close()
+        }
+    }
+}
+
+extension RedisClient {
+    /// Takes that much from the time that each key has left.
+    fileprivate func age(by duration: Duration) async throws {
+        let script = """
+            for _, key in ipairs(redis.call('KEYS', '*')) do
+                local left = redis.call('PTTL', key)
+                if left >= 0 then redis.call('PEXPIRE', key, left - tonumber(ARGV[1])) end
+            end
+            """
+        _ = try await send(.script(script, keys: [], [duration.microseconds / 1_000]))
+    }
+}
 
 struct CacheTests {
     private let clock = ManualClock()
 
-    @Test func aValueIsKeptUntilItsTimeHasPassed() async throws {
-        let cache = MemoryCache(clock: clock)
-        try await cache.set("a", [1, 2, 3], ttl: .seconds(10))
-        try await cache.set("b", [4], ttl: nil)
-        clock.advance(by: .seconds(9))
-        #expect(try await cache.get("a") == [1, 2, 3])
-        clock.advance(by: .seconds(1))
-        #expect(try await cache.get("a") == nil)
-        #expect(try await cache.get("b") == [4])
-        try await cache.remove("b")
-        try await cache.remove("never there")
-        #expect(cache.count == 0)
-        #expect(cache.bytes == 0)
+    @Test(arguments: CacheForm.installed)
+    fileprivate func aValueIsKeptUntilItsTimeHasPassed(_ name: CacheForm.Name) async throws {
+        try await CacheForm.using(name) { form in
+            let cache = form.cache
+            try await cache.set("a", [1, 2, 3], ttl: .seconds(36_000))
+            try await cache.set("b", [4], ttl: nil)
+            try await form.pass(.seconds(32_400))
+            #expect(try await cache.get("a") == [1, 2, 3])
+            try await form.pass(.seconds(3_600))
+            #expect(try await cache.get("a") == nil)
+            #expect(try await cache.get("b") == [4])
+            try await cache.remove("b")
+            try await cache.remove("never there")
+            #expect(try await cache.get("b") == nil)
+        }
     }
 
     @Test func theEntryUsedLongestAgoMakesRoom() async throws {
@@ -61,24 +99,30 @@ struct CacheTests {
         #expect(try await cache.get("a") == nil)
     }
 
-    @Test func aCounterCountsInOneStepAndKeepsItsFirstTime() async throws {
-        let cache = MemoryCache(clock: clock)
-        #expect(try await cache.increment("n", by: 2, ttl: .seconds(60)) == 2)
-        clock.advance(by: .seconds(59))
-        #expect(try await cache.increment("n", by: -5, ttl: .seconds(60)) == -3)
-        clock.advance(by: .seconds(1))
-        #expect(try await cache.increment("n", by: 1, ttl: .seconds(60)) == 1)
-        await withThrowingTaskGroup(of: Void.self) { group in
-            for _ in 0..<100 { group.addTask { _ = try await cache.increment("m", by: 1, ttl: nil) } }
+    @Test(arguments: CacheForm.installed)
+    fileprivate func aCounterCountsInOneStepAndKeepsItsFirstTime(_ name: CacheForm.Name) async throws {
+        try await CacheForm.using(name) { form in
+            let cache = form.cache
+            #expect(try await cache.increment("n", by: 2, ttl: .seconds(36_000)) == 2)
+            try await form.pass(.seconds(32_400))
+            #expect(try await cache.increment("n", by: -5, ttl: .seconds(36_000)) == -3)
+            try await form.pass(.seconds(3_600))
+            #expect(try await cache.increment("n", by: 1, ttl: .seconds(36_000)) == 1)
+            await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<100 { group.addTask { _ = try await cache.increment("m", by: 1, ttl: nil) } }
+            }
+            #expect(try await cache.get("m") == Array("100".utf8))
         }
-        #expect(try await cache.get("m") == Array("100".utf8))
     }
 
-    @Test func whatIsNoCounterIsRefused() async throws {
-        let cache = MemoryCache(clock: clock)
-        try await cache.set("a", Array("text".utf8))
-        await #expect(throws: CacheError.notACounter(key: "a")) { try await cache.increment("a", by: 1, ttl: nil) }
-        try await cache.set("b", Array("\(Int64.max)".utf8))
-        await #expect(throws: CacheError.overflow(key: "b")) { try await cache.increment("b", by: 1, ttl: nil) }
+    @Test(arguments: CacheForm.installed)
+    fileprivate func whatIsNoCounterIsRefused(_ name: CacheForm.Name) async throws {
+        try await CacheForm.using(name) { form in
+            let cache = form.cache
+            try await cache.set("a", Array("text".utf8))
+            await #expect(throws: CacheError.notACounter(key: "a")) { try await cache.increment("a", by: 1, ttl: nil) }
+            try await cache.set("b", Array("\(Int64.max)".utf8))
+            await #expect(throws: CacheError.overflow(key: "b")) { try await cache.increment("b", by: 1, ttl: nil) }
+        }
     }
 }

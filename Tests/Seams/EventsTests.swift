@@ -1,121 +1,43 @@
 import Database
 import Events
 import Kernel
-import Logging
 import ServiceLifecycle
 import Synchronization
 import Testing
 
-/// What a consumer saw and made of it.
-private final class Consumer: Sendable {
-    struct Failure: Error {}
-    private struct State {
-        var completed: [Int] = []
-        var seen: Set<Int> = []
-        var failuresAlone: [Int: Int] = [:]
-    }
-    private let state = Mutex(State())
-    private let poison: Set<Int>
-    private let flaky: Bool
-
-    init(poison: Set<Int> = [], flaky: Bool = false) {
-        self.poison = poison
-        self.flaky = flaky
-    }
-
-    var completed: [Int] { state.withLock { $0.completed } }
-    var seen: Set<Int> { state.withLock { $0.seen } }
-
-    func handle(_ events: [Event]) throws {
-        let numbers = try events.map { try $0.payload(as: Int.self) }
-        try state.withLock { state in
-            state.seen.formUnion(numbers)
-            if !poison.isDisjoint(with: numbers) { throw Failure() }
-            // Alone, an event fails at most 7 times, so that only the poisonous ones fail for ever.
-            if flaky, Int.random(in: 0..<3) == 0 {
-                let alone = numbers.count == 1 ? state.failuresAlone[numbers[0], default: 0] : 0
-                if numbers.count == 1 { state.failuresAlone[numbers[0]] = alone + 1 }
-                if alone < 7 { throw Failure() }
-            }
-            state.completed += numbers
-        }
-    }
-}
-
 struct EventsTests {
-    private let clock = ManualClock()
-    private let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-
-    private func database() async throws -> any Database {
-        let database = try await SQLiteDatabase.open(path: SQLiteDatabase.inMemory)
-        try await database.migrate([Outbox.migration(1)])
-        return database
-    }
-
-    private func append(_ numbers: Range<Int>, type: String = "order.confirmed", to database: any Database) async throws
-    {
-        let now = clock.now()
-        try await database.write { transaction in
-            for number in numbers {
-                let event = try Event(type, about: "order_\(number)", at: now, carrying: number, trace: .root())
-                try Outbox.append(event, in: transaction)
-            }
-        }
-    }
-
-    private func bus(_ database: any Database) -> LocalEventBus {
-        let bus = LocalEventBus(clock: clock, logger: logger)
-        bus.publishes(from: database, as: "orders")
-        return bus
-    }
-
-    /// Runs the bus in a service group until `isDone`, moving the clock on whenever somebody sleeps, then stops it
-    /// gracefully.
-    private func run(_ bus: LocalEventBus, until isDone: @escaping @Sendable () async throws -> Bool) async throws {
-        let services = ServiceGroup(services: [bus], logger: logger)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await services.run() }
-            while try await !isDone() {
-                await Task.yield()
-                if clock.sleepers > 0 { clock.advance(by: .seconds(1)) }
-            }
-            await services.triggerGracefulShutdown()
-            try await group.waitForAll()
-        }
-    }
-
-    private func isIdle(_ database: any Database, _ consumers: [String]) async throws -> Bool {
-        try await database.read { try Outbox.oldestUndelivered(in: $0, consumers: consumers) == nil }
-    }
-
-    @Test func everyConsumerGetsItsTypesInOrder() async throws {
-        let database = try await database()
-        try await append(0..<700, to: database)
-        try await append(700..<800, type: "order.cancelled", to: database)
-        try await append(800..<900, to: database)
+    @Test(arguments: EventsForm.installed)
+    func everyConsumerGetsItsTypesInOrder(_ form: EventsForm) async throws {
+        let support = try await EventsSupport(form)
+        let database = try await support.database()
+        try await support.append(0..<700, to: database)
+        try await support.append(700..<800, type: "order.cancelled", to: database)
+        try await support.append(800..<900, to: database)
         let (all, some) = (Consumer(), Consumer())
-        let bus = bus(database)
+        let bus = support.bus(database, ["all", "some"])
         bus.subscribe(consumer: "all", to: ["order.confirmed", "order.cancelled"]) { try all.handle($0) }
         bus.subscribe(consumer: "some", to: ["order.cancelled"]) { events in
             #expect(events.count <= 500 && events.allSatisfy { $0.type == "order.cancelled" && $0.trace != nil })
             try some.handle(events)
         }
-        try await run(bus) { try await isIdle(database, ["all", "some"]) }
+        try await support.run(bus) { try await support.isIdle(database, ["all", "some"]) }
         #expect(all.completed == Array(0..<900))
         #expect(some.completed == Array(700..<800))
         await database.close()
     }
 
-    @Test func aWakeDeliversWithoutTheClock() async throws {
-        let database = try await database()
+    @Test(arguments: EventsForm.installed)
+    func aWakeDeliversWithoutTheClock(_ form: EventsForm) async throws {
+        let support = try await EventsSupport(form)
+        let database = try await support.database()
         let consumer = Consumer()
-        let bus = bus(database)
+        let bus = support.bus(database, ["mail"])
         bus.subscribe(consumer: "mail", to: ["order.confirmed"]) { try consumer.handle($0) }
-        let services = ServiceGroup(services: [bus], logger: logger)
+        let services = ServiceGroup(services: [bus], logger: support.logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await services.run() }
             for number in 0..<50 {
-                try await append(number..<(number + 1), to: database)
+                try await support.append(number..<(number + 1), to: database)
                 bus.wake("orders")
                 while consumer.completed.count <= number { await Task.yield() }
             }
@@ -126,24 +48,27 @@ struct EventsTests {
         await database.close()
     }
 
-    @Test func whatCanWaitWaitsWhileTheShopIsBusyButNotForEver() async throws {
-        let database = try await database()
-        try await append(0..<10, to: database)
+    @Test(arguments: EventsForm.installed)
+    func whatCanWaitWaitsWhileTheShopIsBusyButNotForEver(_ form: EventsForm) async throws {
+        let support = try await EventsSupport(form)
+        let clock = support.clock
+        let database = try await support.database()
+        try await support.append(0..<10, to: database)
         let (letters, urgent) = (Consumer(), Consumer())
         let handedOver = Mutex<Duration?>(nil)
         let start = clock.now()
-        let bus = bus(database)
+        let bus = support.bus(database, ["letters", "urgent"])
         bus.subscribe(
             consumer: "letters", to: ["order.confirmed"], patience: Patience(limit: .seconds(60)) { true }
-        ) { [clock] events in
+        ) { events in
             handedOver.withLock { $0 = $0 ?? clock.now() - start }
             try letters.handle(events)
         }
-        bus.subscribe(consumer: "urgent", to: ["order.confirmed"]) { [clock] events in
+        bus.subscribe(consumer: "urgent", to: ["order.confirmed"]) { events in
             #expect(clock.now() == start)
             try urgent.handle(events)
         }
-        let services = ServiceGroup(services: [bus], logger: logger)
+        let services = ServiceGroup(services: [bus], logger: support.logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await services.run() }
             while urgent.completed.count < 10 { await Task.yield() }
@@ -158,18 +83,21 @@ struct EventsTests {
         await database.close()
     }
 
-    @Test func whatCanWaitGoesOnWhenTheCrowdIsGone() async throws {
-        let database = try await database()
-        try await append(0..<10, to: database)
+    @Test(arguments: EventsForm.installed)
+    func whatCanWaitGoesOnWhenTheCrowdIsGone(_ form: EventsForm) async throws {
+        let support = try await EventsSupport(form)
+        let clock = support.clock
+        let database = try await support.database()
+        try await support.append(0..<10, to: database)
         let letters = Consumer()
         let isBusy = Mutex(true)
         let start = clock.now()
-        let bus = bus(database)
+        let bus = support.bus(database, ["letters"])
         bus.subscribe(
             consumer: "letters", to: ["order.confirmed"],
             patience: Patience(limit: .seconds(3_600)) { isBusy.withLock { $0 } }
         ) { try letters.handle($0) }
-        try await run(bus) { [clock] in
+        try await support.run(bus) {
             if clock.now() - start > .seconds(20) { isBusy.withLock { $0 = false } }
             if isBusy.withLock({ $0 }) { #expect(letters.completed.isEmpty) }
             return letters.completed.count == 10
@@ -178,14 +106,16 @@ struct EventsTests {
     }
 
     /// Random failures, poisonous events, and a process that dies again and again at any moment.
-    @Test(arguments: 0..<12)
-    func crashesAndFailuresLoseNothingAndBuryOnlyWhatAlwaysFails(_: Int) async throws {
-        let database = try await database()
+    @Test(arguments: EventsForm.installed, 0..<12)
+    func crashesAndFailuresLoseNothingAndBuryOnlyWhatAlwaysFails(_ form: EventsForm, _: Int) async throws {
+        let support = try await EventsSupport(form)
+        let clock = support.clock
+        let database = try await support.database()
         let poison = Set((0..<4).map { _ in Int.random(in: 0..<300) })
         let (good, flaky, sick) = (Consumer(), Consumer(flaky: true), Consumer(poison: poison, flaky: true))
         let names = ["good", "flaky", "sick"]
-        func make() -> LocalEventBus {
-            let bus = bus(database)
+        func make() -> any EventBus {
+            let bus = support.bus(database, names)
             for (name, consumer) in zip(names, [good, flaky, sick]) {
                 bus.subscribe(consumer: name, to: ["order.confirmed"]) { events in
                     await Task.yield()
@@ -195,7 +125,7 @@ struct EventsTests {
             return bus
         }
         for part in 0..<6 {
-            try await append((part * 50)..<(part * 50 + 50), to: database)
+            try await support.append((part * 50)..<(part * 50 + 50), to: database)
             let steps = Int.random(in: 0..<400)
             let bus = make()
             await withTaskGroup(of: Void.self) { group in
@@ -207,7 +137,7 @@ struct EventsTests {
                 group.cancelAll()
             }
         }
-        try await run(make()) { try await isIdle(database, names) }
+        try await support.run(make()) { try await support.isIdle(database, names) }
         #expect(good.seen == Set(0..<300))
         // Completed in order: what comes again after a crash is the tail that was not acknowledged.
         let expected: [(Consumer, Set<Int>)] = [(good, []), (flaky, []), (sick, poison)]
@@ -227,14 +157,16 @@ struct EventsTests {
         await database.close()
     }
 
-    @Test func aDeadLetterIsReplayedForItsConsumerAlone() async throws {
-        let database = try await database()
-        try await append(0..<3, to: database)
+    @Test(arguments: EventsForm.installed)
+    func aDeadLetterIsReplayedForItsConsumerAlone(_ form: EventsForm) async throws {
+        let support = try await EventsSupport(form)
+        let database = try await support.database()
+        try await support.append(0..<3, to: database)
         let (sick, other) = (Consumer(poison: [1]), Consumer())
-        let first = bus(database)
+        let first = support.bus(database, ["sick", "other"])
         first.subscribe(consumer: "sick", to: ["order.confirmed"]) { try sick.handle($0) }
         first.subscribe(consumer: "other", to: ["order.confirmed"]) { try other.handle($0) }
-        try await run(first) { try await isIdle(database, ["sick", "other"]) }
+        try await support.run(first) { try await support.isIdle(database, ["sick", "other"]) }
         #expect(sick.completed == [0, 2])
         let isReplayed = try await database.write { transaction in
             let dead = try Outbox.deadLetters(in: transaction)
@@ -243,10 +175,10 @@ struct EventsTests {
         }
         #expect(isReplayed)
         let cured = Consumer()
-        let second = bus(database)
+        let second = support.bus(database, ["sick", "other"])
         second.subscribe(consumer: "sick", to: ["order.confirmed"]) { try cured.handle($0) }
         second.subscribe(consumer: "other", to: ["order.confirmed"]) { try other.handle($0) }
-        try await run(second) { try await isIdle(database, ["sick", "other"]) }
+        try await support.run(second) { try await support.isIdle(database, ["sick", "other"]) }
         #expect(cured.completed == [1])
         #expect(other.completed == [0, 1, 2])
         #expect(try await database.read { try Outbox.deadLetters(in: $0) }.isEmpty)
@@ -254,12 +186,14 @@ struct EventsTests {
         await database.close()
     }
 
-    @Test func anOutageBuriesNothingHoweverLongItLasts() async throws {
-        let database = try await database()
-        try await append(0..<10, to: database)
+    @Test(arguments: EventsForm.installed)
+    func anOutageBuriesNothingHoweverLongItLasts(_ form: EventsForm) async throws {
+        let support = try await EventsSupport(form)
+        let database = try await support.database()
+        try await support.append(0..<10, to: database)
         let consumer = Consumer()
         let tries = Mutex(0)
-        let bus = bus(database)
+        let bus = support.bus(database, ["mail"])
         bus.subscribe(consumer: "mail", to: ["order.confirmed"]) { events in
             let number = tries.withLock { tries in
                 tries += 1
@@ -268,15 +202,17 @@ struct EventsTests {
             if number <= 30 { throw Problem(.unavailable, "the mail server is away") }
             try consumer.handle(events)
         }
-        try await run(bus) { try await isIdle(database, ["mail"]) }
+        try await support.run(bus) { try await support.isIdle(database, ["mail"]) }
         #expect(consumer.completed == Array(0..<10))
         #expect(try await database.read { try Outbox.deadLetters(in: $0) }.isEmpty)
         await database.close()
     }
 
-    @Test func whatAllHaveSeenIsTrimmedAndNothingElse() async throws {
-        let database = try await database()
-        try await append(0..<1_200, to: database)
+    @Test(arguments: EventsForm.installed)
+    func whatAllHaveSeenIsTrimmedAndNothingElse(_ form: EventsForm) async throws {
+        let support = try await EventsSupport(form)
+        let database = try await support.database()
+        try await support.append(0..<1_200, to: database)
         // A consumer of an older release, which is not running now.
         let quick = Consumer()
         let rows: @Sendable () async throws -> Int = {
@@ -285,32 +221,34 @@ struct EventsTests {
         try await database.write {
             _ = try $0.execute("INSERT INTO outbox_positions (consumer, position) VALUES ('away', 700)")
         }
-        let first = bus(database)
+        let first = support.bus(database, ["quick"])
         first.subscribe(consumer: "quick", to: ["order.confirmed"]) { try quick.handle($0) }
-        try await run(first) { try await rows() == 500 }
+        try await support.run(first) { try await rows() == 500 }
         #expect(quick.completed == Array(0..<1_200))
         try await database.write { try Outbox.forget("away", in: $0) }
-        let second = bus(database)
+        let second = support.bus(database, ["quick"])
         second.subscribe(consumer: "quick", to: ["order.confirmed"]) { try quick.handle($0) }
-        try await run(second) { try await rows() == 0 }
+        try await support.run(second) { try await rows() == 0 }
         // Numbers go on: a position is never ahead of what comes.
-        try await append(1_200..<1_201, to: database)
-        let third = bus(database)
+        try await support.append(1_200..<1_201, to: database)
+        let third = support.bus(database, ["quick"])
         third.subscribe(consumer: "quick", to: ["order.confirmed"]) { try quick.handle($0) }
-        try await run(third) { quick.completed.count == 1_201 }
+        try await support.run(third) { quick.completed.count == 1_201 }
         await database.close()
     }
 
-    @Test func theBatchOnItsWayIsFinishedBeforeTheBusStops() async throws {
-        let database = try await database()
-        try await append(0..<5, to: database)
+    @Test(arguments: EventsForm.installed)
+    func theBatchOnItsWayIsFinishedBeforeTheBusStops(_ form: EventsForm) async throws {
+        let support = try await EventsSupport(form)
+        let database = try await support.database()
+        try await support.append(0..<5, to: database)
         let (started, release) = (AsyncStream<Void>.makeStream(), AsyncStream<Void>.makeStream())
-        let bus = bus(database)
+        let bus = support.bus(database, ["slow"])
         bus.subscribe(consumer: "slow", to: ["order.confirmed"]) { _ in
             started.continuation.yield()
             for await _ in release.stream { break }
         }
-        let services = ServiceGroup(services: [bus], logger: logger)
+        let services = ServiceGroup(services: [bus], logger: support.logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await services.run() }
             for await _ in started.stream { break }
@@ -318,22 +256,23 @@ struct EventsTests {
             release.continuation.yield()
             try await group.waitForAll()
         }
-        #expect(try await isIdle(database, ["slow"]))
+        #expect(try await support.isIdle(database, ["slow"]))
         await database.close()
     }
 
     @Test func anEventIsThereIfItsTransactionIs() async throws {
+        let support = try await EventsSupport(.local)
         struct Refused: Error {}
-        let database = try await database()
-        let time = clock.now()
+        let database = try await support.database()
+        let time = support.clock.now()
         await #expect(throws: Refused.self) {
             try await database.write { transaction in
                 try Outbox.append(try Event("t", about: "s", at: time, carrying: 1), in: transaction)
                 throw Refused()
             }
         }
-        #expect(try await isIdle(database, ["any"]))
-        try await append(0..<1, to: database)
+        #expect(try await support.isIdle(database, ["any"]))
+        try await support.append(0..<1, to: database)
         #expect(try await database.read { try Outbox.oldestUndelivered(in: $0, consumers: ["any"]) } == time)
         await database.close()
     }

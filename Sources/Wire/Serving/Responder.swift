@@ -156,7 +156,7 @@ struct Responder: Sendable {
     private func admitted(_ served: Served, _ exchange: Exchange) async throws -> Answer {
         let caller = Credentials(exchange.request, cookie: settings.sessionCookie)
         let client = clients.client(of: exchange.request)
-        try clients.check(client, isKnown: caller.isPresent)
+        try await clients.check(client, isKnown: caller.isPresent)
         let place = try await admission.enter(served.priority)
         var isServed = false
         defer { admission.leave(place, isServed: isServed) }
@@ -196,10 +196,10 @@ struct Responder: Sendable {
                 throw Problem(.unauthenticated, "expected Authorization: Bearer and a token")
             }
             let caller = try await identity(credentials.bearer, credentials.cookie)
-            if let user = caller.userID { try clients.check(user, at: client) }
+            if let user = caller.userID { try await clients.check(user, at: client) }
             return caller
         } catch let problem as Problem {
-            if problem.type == .unauthenticated { try clients.check(client, isKnown: false) }
+            if problem.type == .unauthenticated { try await clients.check(client, isKnown: false) }
             throw problem
         }
     }
