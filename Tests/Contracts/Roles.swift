@@ -72,6 +72,8 @@ extension Roles {
         var settings = ServerSettings()
         settings.port = 0
         settings.servesServices = true
+        settings.requestTimeout = .seconds(3_600)
+        settings.headerTimeout = .seconds(3_600)
         let (ports, port) = AsyncStream.makeStream(of: Int.self)
         guard let tokens = ServiceTokens(keys: [String(repeating: "k", count: 32)]) else { return }
         let server = HTTPServer(

@@ -137,6 +137,12 @@ enum Toy {
     static var settings: ServerSettings {
         var settings = ServerSettings()
         settings.port = 0
+        // A test that is about time sets its own: the others say nothing of how fast the machine is.
+        settings.headerTimeout = .seconds(3_600)
+        settings.bodyTimeout = .seconds(3_600)
+        settings.idleTimeout = .seconds(3_600)
+        settings.requestTimeout = .seconds(3_600)
+        settings.drainTimeout = .seconds(3_600)
         return settings
     }
 
