@@ -68,7 +68,8 @@ let package = Package(
         library("Kernel", []),
         library("Contracts", ["Kernel"]),
 
-        library("Database", ["Kernel", sqlite, metrics]),
+        .systemLibrary(name: "CPostgreSQL", providers: [.apt(["libpq-dev"]), .brew(["libpq"])]),
+        library("Database", ["Kernel", "CPostgreSQL", sqlite, metrics]),
         .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"]), .brew(["hiredis"])]),
         library("Redis", ["Kernel", "CHiredis", logging]),
         library("Cache", ["Kernel", "Redis", lifecycle, logging]),
@@ -99,17 +100,23 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        // What tests start for themselves.
+        .target(
+            name: "PostgresPeer", dependencies: ["Database"], path: "Tests/PostgresPeer", swiftSettings: strict),
+
         test("Kernel", ["Kernel"]),
-        test("Contracts", ["Products", "Orders", "Payments", "Wire", lifecycle, logging] + seams),
-        test("Seams", ["Database", "Redis", "Cache", "Objects", "Events", "Mail", "Kernel", lifecycle, logging]),
+        test("Contracts", ["Products", "Orders", "Payments", "Wire", "PostgresPeer", lifecycle, logging] + seams),
+        test(
+            "Seams",
+            ["Database", "Redis", "Cache", "Objects", "Events", "Mail", "Kernel", "PostgresPeer", lifecycle, logging]),
         test("Telemetry", ["Telemetry", "Kernel"]),
         test("Wire", ["Wire", "Kernel", crypto, lifecycle, logging] + nio),
-        test("Products", ["Products", logging] + seams),
-        test("Orders", ["Orders"] + seams),
-        test("Payments", ["Payments"] + seams),
-        test("Users", ["Users"] + seams),
-        test("Auth", ["Auth"] + seams),
-        test("Notifications", ["Notifications"] + seams),
+        test("Products", ["Products", "PostgresPeer", logging] + seams),
+        test("Orders", ["Orders", "PostgresPeer"] + seams),
+        test("Payments", ["Payments", "PostgresPeer"] + seams),
+        test("Users", ["Users", "PostgresPeer"] + seams),
+        test("Auth", ["Auth", "PostgresPeer"] + seams),
+        test("Notifications", ["Notifications", "PostgresPeer"] + seams),
         test("Storefront", ["Storefront", "Wire", "Contracts", "Kernel"]),
         test("Tidy", []),
     ],

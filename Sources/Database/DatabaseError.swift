@@ -19,6 +19,10 @@ public enum DatabaseError: Error, Sendable, Equatable {
     case full(database: String)
     /// Another process held the database for longer than the busy timeout.
     case busy(database: String)
+    /// The server does not answer, or accepts no connection; nothing was kept.
+    case unavailable(database: String, reason: String)
+    /// A statement took longer than the limit; nothing of its closure was kept.
+    case timedOut(database: String, sql: String)
     /// The file's content is damaged.
     case corrupt(database: String, detail: String)
     /// The disk failed to read or write. What was being committed was reported as failed.
@@ -54,6 +58,8 @@ extension DatabaseError: CustomStringConvertible {
         case .constraint(let kind, let detail): "a \(kind.rawValue) constraint refused it: \(detail)"
         case .full(let database): "no space is left for the database \(database): free some, then try again"
         case .busy(let database): "the database \(database) is held by another process: try again later"
+        case .unavailable(let database, let reason): "the database \(database) is not available: \(reason)"
+        case .timedOut(let database, let sql): "the database \(database) took too long: \(sql)"
         case .corrupt(let database, let detail):
             "the database \(database) is damaged (\(detail)): restore it from a backup"
         case .inputOutput(let database, let detail): "the disk of the database \(database) failed: \(detail)"

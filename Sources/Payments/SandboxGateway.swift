@@ -176,12 +176,13 @@ public final class SandboxGateway: Gateway {
                 """,
             postgres: """
                 CREATE TABLE holds (
-                    key TEXT PRIMARY KEY,
+                    key TEXT COLLATE "C" PRIMARY KEY,
                     status TEXT NOT NULL CHECK (status IN ('held', 'declined', 'captured', 'voided')),
                     amount BIGINT, currency TEXT, reason TEXT
                 );
                 CREATE TABLE given_back (
-                    hold TEXT NOT NULL, key TEXT NOT NULL, amount BIGINT NOT NULL CHECK (amount >= 0),
+                    hold TEXT COLLATE "C" NOT NULL, key TEXT COLLATE "C" NOT NULL,
+                    amount BIGINT NOT NULL CHECK (amount >= 0),
                     PRIMARY KEY (hold, key)
                 );
                 """)

@@ -2,6 +2,7 @@ import Cache
 import Contracts
 import Database
 import Kernel
+import PostgresPeer
 import Synchronization
 
 @testable import Auth
@@ -56,13 +57,13 @@ final class StubUsers: UsersService {
 struct Sessions {
     let clock = ManualClock()
     let users = StubUsers()
-    let database: SQLiteDatabase
+    let database: any Database
     let keys: SigningKeys
     let auth: Auth
     let ada: User
 
     init() async throws {
-        database = try await SQLiteDatabase.open(path: SQLiteDatabase.inMemory)
+        database = try await TestDatabase.open()
         try await database.migrate(Auth.migrations)
         keys = try await SigningKeys.ephemeral()
         auth = Auth(database: database, users: users, keys: keys, cache: MemoryCache(clock: clock), clock: clock)

@@ -4,6 +4,7 @@ import Kernel
 import Logging
 import Orders
 import Payments
+import PostgresPeer
 import Products
 import ServiceLifecycle
 import Wire
@@ -60,7 +61,7 @@ extension Roles {
     }
 
     private static func database(_ migrations: [Migration]) async throws -> any Database {
-        let database = try await SQLiteDatabase.open(path: SQLiteDatabase.inMemory)
+        let database = try await TestDatabase.open()
         try await database.migrate(migrations)
         return database
     }

@@ -2,6 +2,7 @@ import Contracts
 import Database
 import Events
 import Kernel
+import PostgresPeer
 @testable import Mail
 import Synchronization
 import Testing
@@ -32,12 +33,12 @@ final class StubMailer: Mailer {
 /// A shop's post office.
 struct Post {
     let clock = ManualClock()
-    let database: SQLiteDatabase
+    let database: any Database
     let mailer = StubMailer()
     let notifications: Notifications
 
     init() async throws {
-        database = try await SQLiteDatabase.open(path: SQLiteDatabase.inMemory)
+        database = try await TestDatabase.open()
         try await database.migrate(Notifications.migrations)
         notifications = try Notifications(
             database: database, mailer: mailer, shop: "Souk", publicURL: "https://shop.example", clock: clock)

@@ -2,6 +2,7 @@ import Contracts
 import Database
 import Events
 import Kernel
+import PostgresPeer
 import Logging
 import Synchronization
 
@@ -70,12 +71,16 @@ final class JumpingClock: WallClock {
 struct Shop {
     let clock = JumpingClock()
     let world = World()
-    let database: SQLiteDatabase
+    let database: any Database
     var policy = ShopPolicy()
 
-    init(path: String = SQLiteDatabase.inMemory, policy: ShopPolicy = ShopPolicy()) async throws {
+    init(path: String? = nil, policy: ShopPolicy = ShopPolicy()) async throws {
         self.policy = policy
-        database = try await SQLiteDatabase.open(path: path)
+        if let path {
+            database = try await SQLiteDatabase.open(path: path)
+        } else {
+            database = try await TestDatabase.open()
+        }
         try await database.migrate(Orders.migrations)
         world.put("HOT-1", Money(1_999, .gbp), 1_000)
         world.put("MUG-1", Money(333, .gbp), 1_000)

@@ -1,6 +1,7 @@
 import Contracts
 import Database
 import Kernel
+import PostgresPeer
 import Synchronization
 
 @testable import Payments
@@ -8,16 +9,16 @@ import Synchronization
 /// A shop's payments and its provider, each on a database of its own.
 struct Till {
     let clock = ManualClock()
-    let database: SQLiteDatabase
-    let world: SQLiteDatabase
+    let database: any Database
+    let world: any Database
     let sandbox: SandboxGateway
     let flaky: FlakyGateway
     let payments: Payments
 
     init(seed: UInt64 = 1, failing: Int = 0) async throws {
-        database = try await SQLiteDatabase.open(path: SQLiteDatabase.inMemory)
+        database = try await TestDatabase.open()
         try await database.migrate(Payments.migrations)
-        world = try await SQLiteDatabase.open(path: SQLiteDatabase.inMemory)
+        world = try await TestDatabase.open()
         try await world.migrate(SandboxGateway.migrations)
         sandbox = SandboxGateway(database: world, webhookSecret: "a webhook secret", clock: clock)
         flaky = FlakyGateway(sandbox, seed: seed, failing: failing)

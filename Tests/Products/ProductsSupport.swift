@@ -1,6 +1,7 @@
 import Contracts
 import Database
 import Kernel
+import PostgresPeer
 import Logging
 import Synchronization
 
@@ -10,11 +11,11 @@ import Synchronization
 struct Warehouse {
     let clock = ManualClock()
     let edge = RecordedStaleness()
-    let database: SQLiteDatabase
+    let database: any Database
     let products: Products
 
     init() async throws {
-        database = try await SQLiteDatabase.open(path: SQLiteDatabase.inMemory)
+        database = try await TestDatabase.open()
         try await database.migrate(Products.migrations)
         let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         products = Products(database: database, staleness: edge, clock: clock, logger: quiet)

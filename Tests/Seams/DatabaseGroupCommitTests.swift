@@ -3,14 +3,13 @@ import Testing
 
 @Suite("Database: group commit")
 struct DatabaseGroupCommitTests {
-    @Test("closures that wait share one commit, up to the limit", arguments: [512, 8, 1])
-    func sharing(limit: Int) async throws {
-        let folder = try DatabaseTestFolder()
+    @Test("closures that wait share one commit, up to the limit", arguments: DatabaseEngine.withReaders, [512, 8, 1])
+    func sharing(engine: DatabaseEngine, limit: Int) async throws {
         let commits = DatabaseCommits()
-        var options = SQLiteDatabase.Options()
-        options.closuresPerCommit = limit
-        options.onCommit = { commits.add($0) }
-        let database = try await SQLiteDatabase.withThings(folder.file("a.db"), options: options)
+        var place = try DatabasePlace(engine)
+        place.closuresPerCommit = limit
+        place.onCommit = { commits.add($0) }
+        let database = try await place.openWithThings()
         try await database.holdUntilWaiting(40) { group in
             for number in 0..<40 { group.addTask { try await database.add("\(number)") } }
         }
@@ -20,13 +19,13 @@ struct DatabaseGroupCommitTests {
         await database.close()
     }
 
-    @Test("a closure that throws takes nothing with it, before or after it wrote")
-    func isolation() async throws {
-        let folder = try DatabaseTestFolder()
+    @Test(
+        "a closure that throws takes nothing with it, before or after it wrote", arguments: DatabaseEngine.withReaders)
+    func isolation(engine: DatabaseEngine) async throws {
         let commits = DatabaseCommits()
-        var options = SQLiteDatabase.Options()
-        options.onCommit = { commits.add($0) }
-        let database = try await SQLiteDatabase.withThings(folder.file("a.db"), options: options)
+        var place = try DatabasePlace(engine)
+        place.onCommit = { commits.add($0) }
+        let database = try await place.openWithThings()
         try await database.holdUntilWaiting(30) { group in
             for number in 0..<30 {
                 group.addTask {
@@ -53,9 +52,9 @@ struct DatabaseGroupCommitTests {
         await database.close()
     }
 
-    @Test("a constraint that is checked at the commit fails its own closure alone")
-    func deferredConstraint() async throws {
-        let database = try await SQLiteDatabase.open(path: ":memory:")
+    @Test("a constraint that is checked at the commit fails its own closure alone", arguments: DatabaseEngine.all)
+    func deferredConstraint(engine: DatabaseEngine) async throws {
+        let database = try await DatabasePlace(engine).open()
         try await database.migrate([
             Migration(
                 1, "deferred",
@@ -108,6 +107,34 @@ struct DatabaseGroupCommitTests {
         await database.close()
     }
 
+    @Test("a closure may catch a statement's failure and go on, alone or among others", arguments: DatabaseEngine.all)
+    func caught(engine: DatabaseEngine) async throws {
+        let database = try await DatabasePlace(engine).openWithThings()
+        try await database.add("taken")
+        try await database.holdUntilWaiting(12) { group in
+            for number in 0..<12 {
+                group.addTask {
+                    let found = try await database.write { transaction in
+                        try transaction.execute("INSERT INTO things (name, amount) VALUES ($1, 1)", "\(number) a")
+                        guard number % 3 > 0 else { return 0 }
+                        #expect(throws: DatabaseError.self) {
+                            try transaction.execute("INSERT INTO things (name, amount) VALUES ('taken', 1)")
+                        }
+                        // Some end with it, some go on.
+                        guard number % 3 > 1 else { return 1 }
+                        try transaction.execute("INSERT INTO things (name, amount) VALUES ($1, 2)", "\(number) b")
+                        let added = "SELECT amount FROM things WHERE name = $1"
+                        return try transaction.row(added, "\(number) b")?.int(0) ?? 0
+                    }
+                    #expect(found == number % 3)
+                }
+            }
+        }
+        let names = try await database.names
+        #expect(names.count == 1 + 12 + 4)
+        await database.close()
+    }
+
     @Test("a closure that swallows the loss of its transaction does not go on in half of one")
     func swallowedLoss() async throws {
         let database = try await SQLiteDatabase.withThings(":memory:")
@@ -125,13 +152,13 @@ struct DatabaseGroupCommitTests {
         await database.close()
     }
 
-    @Test("beyond the bound new closures are refused; a cancelled one that waits is never run")
-    func bounds() async throws {
-        let folder = try DatabaseTestFolder()
-        let path = folder.file("a.db")
-        var options = SQLiteDatabase.Options()
-        options.queueLimit = 2
-        let database = try await SQLiteDatabase.withThings(path, options: options)
+    @Test(
+        "beyond the bound new closures are refused; a cancelled one that waits is never run",
+        arguments: DatabaseEngine.all)
+    func bounds(engine: DatabaseEngine) async throws {
+        var place = try DatabasePlace(engine)
+        place.queueLimit = 2
+        let database = try await place.openWithThings()
         let refusals = DatabaseCommits()
         try await database.hold(until: { !refusals.all.isEmpty }) { group in
             group.addTask { try await database.add("a") }
@@ -142,8 +169,10 @@ struct DatabaseGroupCommitTests {
             }
             group.addTask {
                 while database.waiting < 2 { await Task.yield() }
-                await #expect(throws: DatabaseError.overloaded(database: path, limit: 2)) {
-                    try await database.add("c")
+                let error = await #expect(throws: DatabaseError.self) { try await database.add("c") }
+                guard case .overloaded(_, limit: 2) = error else {
+                    Issue.record("expected a refusal, found \(String(describing: error))")
+                    return
                 }
                 refusals.add(1)
             }

@@ -1,5 +1,6 @@
 import Database
 import Foundation
+import PostgresPeer
 import Synchronization
 
 /// A folder of its own for one test, gone with the test.
@@ -27,6 +28,70 @@ struct DatabaseTestRefusal: Error, Equatable {
     let why: String
 }
 
+/// The engines that every suite of the seam runs over.
+enum DatabaseEngine: String, Sendable, CaseIterable {
+    case memory = "SQLite in memory"
+    case file = "SQLite"
+    case postgres = "PostgreSQL"
+
+    /// PostgreSQL only where it is installed; `PostgresTests` says so where it is not.
+    static let all = allCases.filter { $0 != .postgres || PostgresPeer.isInstalled }
+    /// Those that read while they write.
+    static let withReaders = all.filter { $0 != .memory }
+}
+
+/// What the suites look at beside the protocol.
+protocol MeasuredDatabase: Database {
+    var waiting: Int { get }
+}
+extension SQLiteDatabase: MeasuredDatabase {}
+extension PostgresDatabase: MeasuredDatabase {}
+
+/// A database of one test's own, opened as often as it likes.
+struct DatabasePlace {
+    let engine: DatabaseEngine
+    var closuresPerCommit = 512
+    var queueLimit = 8_192
+    var onCommit: (@Sendable (Int) -> Void)?
+    private let folder: DatabaseTestFolder
+    private let schema = PostgresPeer.schema()
+
+    init(_ engine: DatabaseEngine) throws {
+        self.engine = engine
+        folder = try DatabaseTestFolder()
+    }
+
+    func open() async throws -> any MeasuredDatabase {
+        // The folder lives as long as the database does.
+        let told: @Sendable (Int) -> Void = { [folder, onCommit] count in
+            withExtendedLifetime(folder) { onCommit?(count) }
+        }
+        switch engine {
+        case .memory, .file:
+            var options = SQLiteDatabase.Options()
+            options.closuresPerCommit = closuresPerCommit
+            options.queueLimit = queueLimit
+            options.onCommit = told
+            let path = engine == .memory ? SQLiteDatabase.inMemory : folder.file("a.db")
+            return try await SQLiteDatabase.open(path: path, options: options)
+        case .postgres:
+            var options = PostgresDatabase.Options()
+            options.closuresPerCommit = closuresPerCommit
+            options.queueLimit = queueLimit
+            options.onCommit = told
+            return try await PostgresDatabase.open(
+                url: PostgresPeer.shared.get().url, schema: schema, options: options)
+        }
+    }
+
+    /// With the tables below.
+    func openWithThings() async throws -> any MeasuredDatabase {
+        let database = try await open()
+        try await database.migrate([SQLiteDatabase.things])
+        return database
+    }
+}
+
 extension SQLiteDatabase {
     static let things = Migration(
         1, "things",
@@ -35,6 +100,12 @@ extension SQLiteDatabase {
                 name TEXT PRIMARY KEY, amount INTEGER NOT NULL CONSTRAINT enough CHECK (amount >= 0)
             ) STRICT;
             CREATE TABLE parts (thing TEXT NOT NULL REFERENCES things (name), note BLOB);
+            """,
+        postgres: """
+            CREATE TABLE things (
+                name TEXT COLLATE "C" PRIMARY KEY, amount BIGINT NOT NULL CONSTRAINT enough CHECK (amount >= 0)
+            );
+            CREATE TABLE parts (thing TEXT COLLATE "C" NOT NULL REFERENCES things (name), note BYTEA);
             """)
 
     /// An open database with the tables above.
@@ -43,7 +114,9 @@ extension SQLiteDatabase {
         try await database.migrate([things])
         return database
     }
+}
 
+extension Database {
     func add(_ name: String, _ amount: Int = 1) async throws {
         try await write { _ = try $0.execute("INSERT INTO things (name, amount) VALUES ($1, $2)", name, amount) }
     }
@@ -54,6 +127,9 @@ extension SQLiteDatabase {
         }
     }
 
+}
+
+extension MeasuredDatabase {
     /// Keeps the writer busy until `count` closures wait behind it; they then come to one commit.
     func holdUntilWaiting(_ count: Int, _ submit: (inout ThrowingTaskGroup<Void, any Error>) -> Void) async throws {
         try await hold(until: { waiting >= count }, submit)

@@ -5,24 +5,25 @@ import Testing
 
 @Suite("Database: statements, rows, transactions")
 struct DatabaseTests {
-    @Test("every kind of value comes back as it went in", arguments: [true, false])
-    func values(inMemory: Bool) async throws {
-        let folder = try DatabaseTestFolder()
-        let database = try await SQLiteDatabase.open(path: inMemory ? ":memory:" : folder.file("a.db"))
+    @Test("every kind of value comes back as it went in", arguments: DatabaseEngine.all)
+    func values(engine: DatabaseEngine) async throws {
+        let database = try await DatabasePlace(engine).open()
+        // PostgreSQL stores no U+0000.
+        let text = engine == .postgres ? "käse🧀" : "käse\0🧀"
         let time = Timestamp(year: 2026, month: 1, day: 1)
         let id = ID<UserKind>(at: time)
         let long = String(repeating: "longer than the argument buffer ", count: 10_000)
         let bytes: [UInt8] = [0, 255, 1]
         let row = try await database.read { transaction in
             try transaction.row(
-                "SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12", 42, Int64.min, 1.5, "käse\0🧀", true, bytes,
+                "SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12", 42, Int64.min, 1.5, text, true, bytes,
                 String?.none, time, id, long, "", [UInt8]())
         }
         let found = try #require(row)
         #expect(try found.int(0) == 42)
         #expect(try found.int64(1) == .min)
         #expect(try found.double(2) == 1.5)
-        #expect(try found.text(3) == "käse\0🧀")
+        #expect(try found.text(3) == text)
         #expect(try found.bool(4))
         #expect(try found.blob(5) == bytes)
         #expect(try found.optionalText(6) == nil)
@@ -35,9 +36,11 @@ struct DatabaseTests {
         await database.close()
     }
 
-    @Test("a column read as another type, a NULL or one that is not there is an error that says so")
-    func wrongColumns() async throws {
-        let database = try await SQLiteDatabase.open(path: ":memory:")
+    @Test(
+        "a column read as another type, a NULL or one that is not there is an error that says so",
+        arguments: DatabaseEngine.all)
+    func wrongColumns(engine: DatabaseEngine) async throws {
+        let database = try await DatabasePlace(engine).open()
         let sql = "SELECT 1, 'a', NULL"
         let row = try #require(try await database.read { try $0.row(sql) })
         #expect(throws: DatabaseError.column(index: 0, expected: "text", found: "integer", sql: sql)) {
@@ -50,9 +53,9 @@ struct DatabaseTests {
         await database.close()
     }
 
-    @Test("placeholders are numbered: in any order, and the same one twice")
-    func placeholders() async throws {
-        let database = try await SQLiteDatabase.open(path: ":memory:")
+    @Test("placeholders are numbered: in any order, and the same one twice", arguments: DatabaseEngine.all)
+    func placeholders(engine: DatabaseEngine) async throws {
+        let database = try await DatabasePlace(engine).open()
         let row = try await database.read { try $0.row("SELECT $2, $1, $2", "a", "b") }
         #expect(try [0, 1, 2].map { try row?.text($0) } == ["b", "a", "b"])
         await #expect(throws: DatabaseError.self) { try await database.read { try $0.row("SELECT $1, $2", "a") } }
@@ -60,9 +63,9 @@ struct DatabaseTests {
         await database.close()
     }
 
-    @Test("what is not one plain statement is refused")
-    func refusedStatements() async throws {
-        let database = try await SQLiteDatabase.withThings(":memory:")
+    @Test("what is not one plain statement is refused", arguments: DatabaseEngine.all)
+    func refusedStatements(engine: DatabaseEngine) async throws {
+        let database = try await DatabasePlace(engine).openWithThings()
         for sql in ["", "SELECT 1; SELECT 2", "COMMIT", " savepoint x", "SELEC 1", "SELECT \"no such column\""] {
             await #expect(throws: DatabaseError.self, "\(sql)") { try await database.write { try $0.execute(sql) } }
         }
@@ -70,15 +73,15 @@ struct DatabaseTests {
         await database.close()
     }
 
-    @Test("execute counts the rows it changed")
-    func changes() async throws {
-        let database = try await SQLiteDatabase.withThings(":memory:")
+    @Test("execute counts the rows it changed", arguments: DatabaseEngine.all)
+    func changes(engine: DatabaseEngine) async throws {
+        let database = try await DatabasePlace(engine).openWithThings()
         let counts = try await database.write { transaction in
             [
                 try transaction.execute("INSERT INTO things (name, amount) VALUES ('a', 1), ('b', 2)"),
                 try transaction.execute("UPDATE things SET amount = 3 WHERE name = $1", "none"),
                 try transaction.execute("SELECT name FROM things"),
-                try transaction.execute("CREATE TABLE more (x)"),
+                try transaction.execute("CREATE TABLE more (x INTEGER)"),
                 try transaction.execute("DELETE FROM things"),
             ]
         }
@@ -91,16 +94,17 @@ struct DatabaseTests {
         await database.close()
     }
 
-    @Test("constraints say which kind, and which one")
-    func constraints() async throws {
-        let database = try await SQLiteDatabase.withThings(":memory:")
+    @Test("constraints say which kind, and which one", arguments: DatabaseEngine.all)
+    func constraints(engine: DatabaseEngine) async throws {
+        let database = try await DatabasePlace(engine).openWithThings()
         try await database.add("a")
+        let isServer = engine == .postgres
         let expected: [(String, DatabaseError.Constraint, String)] = [
             ("INSERT INTO things (name, amount) VALUES ('a', 1)", .unique, "things.name"),
             ("INSERT INTO things (name, amount) VALUES ('b', -1)", .check, "enough"),
             ("INSERT INTO things (name) VALUES ('b')", .notNull, "things.amount"),
-            ("INSERT INTO things (name, amount) VALUES ('b', 'many')", .dataType, "things.amount"),
-            ("INSERT INTO parts (thing) VALUES ('b')", .foreignKey, "FOREIGN KEY"),
+            ("INSERT INTO things (name, amount) VALUES ('b', 'many')", .dataType, isServer ? "many" : "things.amount"),
+            ("INSERT INTO parts (thing) VALUES ('b')", .foreignKey, isServer ? "parts_thing_fkey" : "FOREIGN KEY"),
         ]
         for (sql, kind, name) in expected {
             let error = await #expect(throws: DatabaseError.self) { try await database.write { try $0.execute(sql) } }
@@ -115,9 +119,9 @@ struct DatabaseTests {
         await database.close()
     }
 
-    @Test("forEach streams, and its body may run further statements, the same one too")
-    func streaming() async throws {
-        let database = try await SQLiteDatabase.withThings(":memory:")
+    @Test("forEach streams, and its body may run further statements, the same one too", arguments: DatabaseEngine.all)
+    func streaming(engine: DatabaseEngine) async throws {
+        let database = try await DatabasePlace(engine).openWithThings()
         let sum = try await database.write { transaction in
             for number in 0..<5_000 {
                 try transaction.execute("INSERT INTO things (name, amount) VALUES ($1, $2)", "thing \(number)", number)
@@ -135,13 +139,12 @@ struct DatabaseTests {
         await database.close()
     }
 
-    @Test("a read is a snapshot, and cannot write", arguments: [true, false])
-    func reads(inMemory: Bool) async throws {
-        let folder = try DatabaseTestFolder()
-        let database = try await SQLiteDatabase.withThings(inMemory ? ":memory:" : folder.file("a.db"))
+    @Test("a read is a snapshot, and cannot write", arguments: DatabaseEngine.all)
+    func reads(engine: DatabaseEngine) async throws {
+        let database = try await DatabasePlace(engine).openWithThings()
         try await database.add("a")
         await #expect(throws: DatabaseError.self) { try await database.read { try $0.execute("DELETE FROM things") } }
-        if !inMemory {
+        if engine != .memory {
             let (started, ended) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
             async let counts = database.read { transaction in
                 let before = try transaction.rows("SELECT name FROM things").count

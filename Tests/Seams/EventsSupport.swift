@@ -2,6 +2,7 @@ import Database
 import Events
 import Kernel
 import Logging
+import PostgresPeer
 import Redis
 import ServiceLifecycle
 import Synchronization
@@ -62,7 +63,7 @@ struct EventsSupport: Sendable {
     }
 
     func database() async throws -> any Database {
-        let database = try await SQLiteDatabase.open(path: SQLiteDatabase.inMemory)
+        let database = try await TestDatabase.open()
         try await database.migrate([Outbox.migration(1)])
         return database
     }

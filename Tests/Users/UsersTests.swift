@@ -1,6 +1,7 @@
 import Contracts
 import Database
 import Kernel
+import PostgresPeer
 import Testing
 
 @testable import Users
@@ -8,11 +9,11 @@ import Testing
 /// A shop's accounts, on a database of their own.
 struct Accounts {
     let clock = ManualClock()
-    let database: SQLiteDatabase
+    let database: any Database
     let users: Users
 
     init(cost: Passwords.Cost = .forTests) async throws {
-        database = try await SQLiteDatabase.open(path: SQLiteDatabase.inMemory)
+        database = try await TestDatabase.open()
         try await database.migrate(Users.migrations)
         users = Users(database: database, passwords: Passwords(cost: cost), clock: clock)
     }

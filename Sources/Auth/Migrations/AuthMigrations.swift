@@ -27,8 +27,8 @@ enum AuthMigrations {
             """,
         postgres: """
             CREATE TABLE sessions (
-                id TEXT PRIMARY KEY,
-                user_id TEXT NOT NULL,
+                id TEXT COLLATE "C" PRIMARY KEY,
+                user_id TEXT COLLATE "C" NOT NULL,
                 seed BYTEA NOT NULL,
                 token BYTEA NOT NULL,
                 created_at BIGINT NOT NULL,
@@ -38,7 +38,7 @@ enum AuthMigrations {
             CREATE INDEX sessions_expiry ON sessions (expires_at);
             CREATE TABLE used_tokens (
                 token BYTEA PRIMARY KEY,
-                session_id TEXT NOT NULL,
+                session_id TEXT COLLATE "C" NOT NULL,
                 used_at BIGINT NOT NULL
             );
             CREATE INDEX used_tokens_session ON used_tokens (session_id);

@@ -23,11 +23,11 @@ enum NotificationsMigrations {
             """,
         postgres: """
             CREATE TABLE notifications (
-                id TEXT PRIMARY KEY,
-                key TEXT NOT NULL UNIQUE,
+                id TEXT COLLATE "C" PRIMARY KEY,
+                key TEXT COLLATE "C" NOT NULL UNIQUE,
                 type TEXT NOT NULL,
-                order_id TEXT,
-                customer TEXT,
+                order_id TEXT COLLATE "C",
+                customer TEXT COLLATE "C",
                 recipient TEXT NOT NULL,
                 subject TEXT NOT NULL,
                 status TEXT NOT NULL CHECK (status IN ('queued', 'sent', 'failed')),

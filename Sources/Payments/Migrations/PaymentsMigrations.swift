@@ -53,15 +53,15 @@ enum PaymentsMigrations {
             """,
         postgres: """
             CREATE TABLE payments (
-                order_id TEXT PRIMARY KEY,
+                order_id TEXT COLLATE "C" PRIMARY KEY,
                 status TEXT NOT NULL CHECK (status IN ('pending', 'authorized', 'captured', 'partially_refunded',
                     'refunded', 'declined', 'voided')),
                 amount BIGINT CHECK (amount >= 0),
                 currency TEXT,
                 captured BIGINT NOT NULL DEFAULT 0 CHECK (captured >= 0 AND captured <= coalesce(amount, 0)),
                 refunded BIGINT NOT NULL DEFAULT 0 CHECK (refunded >= 0 AND refunded <= captured),
-                provider TEXT NOT NULL,
-                reference TEXT,
+                provider TEXT COLLATE "C" NOT NULL,
+                reference TEXT COLLATE "C",
                 reason TEXT,
                 customer TEXT,
                 created_at BIGINT NOT NULL,
@@ -70,8 +70,8 @@ enum PaymentsMigrations {
                 CHECK (amount IS NOT NULL OR status = 'voided')
             );
             CREATE TABLE postings (
-                order_id TEXT NOT NULL,
-                entry TEXT NOT NULL,
+                order_id TEXT COLLATE "C" NOT NULL,
+                entry TEXT COLLATE "C" NOT NULL,
                 account TEXT NOT NULL CHECK (account IN ('customers', 'holds', 'captured', 'refunds')),
                 amount BIGINT NOT NULL,
                 currency TEXT NOT NULL,
@@ -79,17 +79,17 @@ enum PaymentsMigrations {
                 PRIMARY KEY (order_id, entry, account)
             );
             CREATE TABLE refunds (
-                order_id TEXT NOT NULL,
-                reference TEXT NOT NULL,
+                order_id TEXT COLLATE "C" NOT NULL,
+                reference TEXT COLLATE "C" NOT NULL,
                 amount BIGINT NOT NULL CHECK (amount >= 0),
                 is_done BIGINT NOT NULL DEFAULT 0 CHECK (is_done IN (0, 1)),
                 at BIGINT NOT NULL,
                 PRIMARY KEY (order_id, reference)
             );
             CREATE TABLE webhooks (
-                provider TEXT NOT NULL,
-                event TEXT NOT NULL,
-                reference TEXT NOT NULL,
+                provider TEXT COLLATE "C" NOT NULL,
+                event TEXT COLLATE "C" NOT NULL,
+                reference TEXT COLLATE "C" NOT NULL,
                 at BIGINT NOT NULL,
                 PRIMARY KEY (provider, event, reference)
             );

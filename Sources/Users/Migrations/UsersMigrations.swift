@@ -21,8 +21,8 @@ enum UsersMigrations {
             """,
         postgres: """
             CREATE TABLE users (
-                id TEXT PRIMARY KEY,
-                email TEXT NOT NULL UNIQUE CHECK (email = lower(email) AND email <> ''),
+                id TEXT COLLATE "C" PRIMARY KEY,
+                email TEXT COLLATE "C" NOT NULL UNIQUE CHECK (email = lower(email) AND email <> ''),
                 name TEXT NOT NULL,
                 role TEXT NOT NULL CHECK (role IN ('customer', 'staff', 'admin')),
                 address TEXT,
