@@ -86,7 +86,8 @@ let package = Package(
         library("Payments", seams + [logging, crypto]),
         library("Users", seams + [crypto, cryptoExtras]),
         library("Auth", seams + [crypto, jwt]),
-        library("Notifications", seams + [logging], resources: [.embedInCode("Resources")]),
+        library(
+            "Notifications", seams + [crypto, lifecycle, logging, metrics], resources: [.embedInCode("Resources")]),
         library(
             "Storefront", ["Kernel", "Contracts", "Wire", crypto, mustache],
             resources: [.embedInCode("Resources")]),
@@ -103,6 +104,9 @@ let package = Package(
         // What tests start for themselves.
         .target(
             name: "PostgresPeer", dependencies: ["Database"], path: "Tests/PostgresPeer", swiftSettings: strict),
+        .target(
+            name: "LoopbackPeer", dependencies: ["Kernel", "Wire", lifecycle, logging], path: "Tests/LoopbackPeer",
+            swiftSettings: strict),
 
         test("Kernel", ["Kernel"]),
         test("Contracts", ["Products", "Orders", "Payments", "Wire", "PostgresPeer", lifecycle, logging] + seams),
@@ -110,13 +114,15 @@ let package = Package(
             "Seams",
             ["Database", "Redis", "Cache", "Objects", "Events", "Mail", "Kernel", "PostgresPeer", lifecycle, logging]),
         test("Telemetry", ["Telemetry", "Kernel"]),
-        test("Wire", ["Wire", "Kernel", crypto, lifecycle, logging] + nio),
+        test("Wire", ["Wire", "Kernel", "LoopbackPeer", crypto, lifecycle, logging] + nio),
         test("Products", ["Products", "PostgresPeer", logging] + seams),
         test("Orders", ["Orders", "PostgresPeer"] + seams),
-        test("Payments", ["Payments", "PostgresPeer"] + seams),
+        test("Payments", ["Payments", "Wire", "PostgresPeer", "LoopbackPeer", crypto, lifecycle, logging] + seams),
         test("Users", ["Users", "PostgresPeer"] + seams),
         test("Auth", ["Auth", "PostgresPeer"] + seams),
-        test("Notifications", ["Notifications", "PostgresPeer"] + seams),
+        test(
+            "Notifications",
+            ["Notifications", "Wire", "PostgresPeer", "LoopbackPeer", crypto, lifecycle, logging] + seams),
         test("Storefront", ["Storefront", "Wire", "Contracts", "Kernel"]),
         test("Tidy", []),
     ],

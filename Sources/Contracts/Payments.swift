@@ -29,7 +29,8 @@ public enum PaymentsAPI {
         access: .customer, problems: [.notFound])
     public static let webhook = Endpoint<PaymentWebhook, Nothing>(
         "payments.webhook", .post, "/api/payments/webhooks/{provider}", summary: "A payment provider's message",
-        priority: .checkout, success: 204, problems: [.notFound, .badSignature])
+        priority: .checkout, success: 204, signedBy: ["Stripe-Signature", "Souk-Signature"],
+        problems: [.notFound, .badSignature])
     public static let authorize = Endpoint<Authorize, Payment>(
         "payments.authorize", .post, "/internal/payments", summary: "Hold an order's money", access: .service,
         priority: .checkout, problems: [.paymentDeclined])
@@ -202,25 +203,27 @@ public struct PaymentByID: Shaped {
     public static let schema = Schema.object("PaymentByID", [.required("id", PaymentID.schema)])
 }
 
-/// A sandbox provider's message; other providers' come with their own shape.
+/// A provider's message as it came: what it says is for the gateway to read, once it is known to be the provider's.
 public struct PaymentWebhook: Shaped {
-    public var provider: String
-    public var event: String
-    public var reference: String
-    /// HMAC-SHA256 in hex of `event.reference` under the webhook secret.
-    public var signature: String
+    /// More than any provider's message has.
+    public static let longestBody = 256 << 10
 
-    public init(provider: String, event: String, reference: String, signature: String) {
+    public var provider: String
+    /// Byte for byte: the signature is over it.
+    public var body: String
+    /// What the provider's signature header says; nil if there is none.
+    public var signature: String?
+
+    public init(provider: String, body: String, signature: String?) {
         self.provider = provider
-        self.event = event
-        self.reference = reference
+        self.body = body
         self.signature = signature
     }
 
     public static let schema = Schema.object(
         "PaymentWebhook",
         [
-            .required("provider", .text(1...50)), .required("event", .text(1...100)),
-            .required("reference", .text(1...200)), .required("signature", .token(1...200, example: "9f86d081")),
+            .required("provider", .text(1...50)), .required("body", .text(1...longestBody)),
+            .optional("signature", .text(1...2_000)),
         ])
 }

@@ -56,16 +56,19 @@ public struct Endpoint<Input: Shaped, Output: Shaped>: Sendable {
     /// - Parameters:
     ///   - name: unique, `noun.verb`: the OpenAPI operationId and the span's name.
     ///   - path: a template, `/api/orders/{id}`; its parameters are fields of `Input`.
+    ///   - signedBy: the headers that may carry another company's signature of the body. Then the body is not read as
+    ///     JSON, for a signature is of bytes: it comes into the input's member `body` as it is, and what the first of
+    ///     these headers says into `signature`.
     ///   - problems: what it may answer besides those that any endpoint may.
     public init(
         _ name: String, _ method: HTTPMethod, _ path: String, summary: String, access: Access = .anyone,
         priority: Priority = .browse, success: Int = 200, idempotency: Idempotency = .natural,
-        conditional: Bool = false, cacheable: Bool = false, problems: [ProblemType] = []
+        conditional: Bool = false, cacheable: Bool = false, signedBy: [String] = [], problems: [ProblemType] = []
     ) {
         description = EndpointDescription(
             name: name, method: method, path: PathTemplate(path), summary: summary, access: access, priority: priority,
             success: success, idempotency: idempotency, isConditional: conditional, isCacheable: cacheable,
-            problems: problems, input: Input.schema, output: Output.schema)
+            signatureHeaders: signedBy, problems: problems, input: Input.schema, output: Output.schema)
     }
 }
 
@@ -84,6 +87,8 @@ public struct EndpointDescription: Sendable {
     public let isConditional: Bool
     /// The answer is the same for every caller and may be kept by the edge.
     public let isCacheable: Bool
+    /// Where a signature of the body may be; empty: the body is Souk's own JSON.
+    public let signatureHeaders: [String]
     public let problems: [ProblemType]
     public let input: Schema
     public let output: Schema

@@ -15,6 +15,16 @@ public enum GatewayVoid: Sendable, Equatable {
     case captured
 }
 
+/// What a provider tells of its own accord.
+public struct GatewayNews: Sendable, Equatable {
+    /// The same each time this message is sent: with the event it counts once.
+    public var id: String
+    /// The provider's word for it, at most 100 characters.
+    public var event: String
+    /// The authorisation that it is about.
+    public var key: String
+}
+
 /// A payment provider.
 ///
 /// The caller chooses the keys, and asking again with one is asking once: an authorisation that is known is answered as
@@ -41,8 +51,10 @@ public protocol Gateway: Sendable {
     /// - Parameter refundKey: names this refund among those of `key`.
     func refund(key: String, amount: Money, refundKey: String) async throws
 
-    /// Whether the provider itself made this message. Constant-time.
-    func isAuthentic(_ delivery: PaymentWebhook) -> Bool
+    /// What a message says that the provider itself made; nil if it concerns no authorisation of this shop's.
+    /// - Throws: `badSignature` if somebody else made it, or it was altered or comes too late; compared in constant
+    ///   time.
+    func news(in delivery: PaymentWebhook) throws -> GatewayNews?
 
     /// For a provider inside this process: where its webhooks go. Others reach the HTTP route.
     func deliver(to receiver: @escaping @Sendable (PaymentWebhook) async throws -> Void)

@@ -188,21 +188,21 @@ struct PaymentsStore: Sendable {
 
     // MARK: Webhooks
 
-    func isNew(_ delivery: PaymentWebhook) async throws -> Bool {
+    func isNew(_ news: GatewayNews, of provider: String) async throws -> Bool {
         try await database.read { transaction in
             try transaction.row(
-                "SELECT 1 FROM webhooks WHERE provider = $1 AND event = $2 AND reference = $3", delivery.provider,
-                delivery.event, delivery.reference) == nil
+                "SELECT 1 FROM webhooks WHERE provider = $1 AND event = $2 AND reference = $3", provider, news.event,
+                news.id) == nil
         }
     }
 
-    func remember(_ delivery: PaymentWebhook, at time: Timestamp) async throws {
+    func remember(_ news: GatewayNews, of provider: String, at time: Timestamp) async throws {
         try await database.write { transaction in
             _ = try transaction.execute(
                 """
                 INSERT INTO webhooks (provider, event, reference, at) VALUES ($1, $2, $3, $4)
                 ON CONFLICT (provider, event, reference) DO NOTHING
-                """, delivery.provider, delivery.event, delivery.reference, time)
+                """, provider, news.event, news.id, time)
         }
     }
 }

@@ -61,9 +61,7 @@ public final class SandboxGateway: Gateway {
         switch token {
         case "tok_slow": try await clock.sleep(for: Self.slowness)
         case "tok_twice":
-            let event = "payment.authorized"
-            let delivery = PaymentWebhook(
-                provider: provider, event: event, reference: key, signature: signature(event: event, reference: key))
+            let delivery = delivery(event: "payment.authorized", reference: key)
             guard let receiver = receiver.withLock({ $0 }) else { break }
             for _ in 0..<2 { try await receiver(delivery) }
         case "tok_lost":
@@ -124,15 +122,22 @@ public final class SandboxGateway: Gateway {
         }
     }
 
-    public func isAuthentic(_ delivery: PaymentWebhook) -> Bool {
-        guard let code = Hex.bytes(delivery.signature) else { return false }
-        return HMAC<SHA256>.isValidAuthenticationCode(
-            code, authenticating: Array("\(delivery.event).\(delivery.reference)".utf8), using: secret)
+    public func news(in delivery: PaymentWebhook) throws -> GatewayNews? {
+        guard let code = delivery.signature.flatMap(Hex.bytes),
+            HMAC<SHA256>.isValidAuthenticationCode(code, authenticating: Array(delivery.body.utf8), using: secret)
+        else { throw Problem(.badSignature, "the signature is not that of the message under the webhook secret") }
+        let message = try? JSON.parse(Array(delivery.body.utf8))
+        guard let event = message?["event"]?.stringValue, let reference = message?["reference"]?.stringValue else {
+            throw Problem(.badRequest, "expected a message with event and reference")
+        }
+        return GatewayNews(id: reference, event: event, key: reference)
     }
 
-    /// HMAC-SHA256 in hex of `event.reference`.
-    func signature(event: String, reference: String) -> String {
-        Hex.text(HMAC<SHA256>.authenticationCode(for: Array("\(event).\(reference)".utf8), using: secret))
+    /// Its own message, signed with HMAC-SHA256 in hex.
+    func delivery(event: String, reference: String) -> PaymentWebhook {
+        let body = JSON.object(["event": .string(event), "reference": .string(reference)]).serialized()
+        let signature = Hex.text(HMAC<SHA256>.authenticationCode(for: body, using: secret))
+        return PaymentWebhook(provider: provider, body: String(decoding: body, as: UTF8.self), signature: signature)
     }
 
     // MARK: What it keeps

@@ -18,7 +18,7 @@ enum Samples {
         subtotal: price, discount: zero, shipping: Money(300, .gbp), tax: zero, tax_included: Money(383, .gbp),
         total: Money(2_299, .gbp))
 
-    static let all: [any Shaped] = catalogue + stock + checkout + orders + accounts
+    static let all: [any Shaped] = catalogue + stock + checkout + orders + accounts + webhooks
 
     private static let catalogue: [any Shaped] = {
         let variant = ProductDraft.Variant(
@@ -163,7 +163,30 @@ enum Samples {
             Authorize(order: order, amount: price, token: "tok_approved", customer: nil),
             PaymentOfOrder(order: order), PaymentsOfOrders(orders: [order]),
             RefundPayment(order: order, amount: price, reference: "refund-1"),
-            PaymentWebhook(provider: "sandbox", event: "payment.captured", reference: "sb_1", signature: "9f86d081"),
+            PaymentWebhook(provider: "sandbox", body: "{}", signature: "9f86d081"),
+            PaymentWebhook(provider: "sandbox", body: "{}", signature: nil),
+        ]
+    }()
+
+    private static let webhooks: [any Shaped] = {
+        let webhook = Webhook(
+            id: WebhookID(at: time), url: "https://merchant.example/hooks", types: Webhook.types, status: .enabled,
+            created_at: time)
+        let failed = WebhookDelivery(
+            id: WebhookDeliveryID(at: time), webhook: webhook.id, message: "evt_1", type: "order.confirmed",
+            subject: order.description, status: .failed, attempts: 10, response_status: 500, error: "said 500",
+            next_attempt_at: time, created_at: time, finished_at: time)
+        let pending = WebhookDelivery(
+            id: WebhookDeliveryID(at: time), webhook: webhook.id, message: "evt_1", type: "order.confirmed",
+            subject: order.description, status: .pending, attempts: 0, response_status: nil, error: nil,
+            next_attempt_at: nil, created_at: time, finished_at: nil)
+        return [
+            webhook, WebhookList(items: [webhook]), WebhookDraft(url: webhook.url, types: [Webhook.types[0]]),
+            CreatedWebhook(webhook: webhook, secret: "whsec_AAAA"), WebhookByID(id: webhook.id), failed, pending,
+            WebhookDeliveryQuery(id: webhook.id),
+            WebhookDeliveryQuery(id: webhook.id, status: .failed, limit: 1, after: failed.id.description),
+            WebhookDeliveryPage(items: [failed], next: "x"), WebhookDeliveryPage(items: [], next: nil),
+            WebhookReplay(id: webhook.id, delivery: failed.id),
         ]
     }()
 

@@ -113,7 +113,7 @@ final class FlakyGateway: Gateway {
     func refund(key: String, amount: Money, refundKey: String) async throws {
         try await lossily { try await inner.refund(key: key, amount: amount, refundKey: refundKey) }
     }
-    func isAuthentic(_ delivery: PaymentWebhook) -> Bool { inner.isAuthentic(delivery) }
+    func news(in delivery: PaymentWebhook) throws -> GatewayNews? { try inner.news(in: delivery) }
     func deliver(to receiver: @escaping @Sendable (PaymentWebhook) async throws -> Void) { inner.deliver(to: receiver) }
 }
 

@@ -1,7 +1,7 @@
 import Database
 
 enum NotificationsMigrations {
-    static let all = [notifications]
+    static let all = [notifications, webhooks]
 
     /// `key` says what must not be told twice: for a confirmation the order, for a part delivery that one event.
     private static let notifications = Migration(

@@ -1,7 +1,7 @@
 import Database
 
 enum PaymentsMigrations {
-    static let all = [payments]
+    static let all = [payments, stripe]
 
     /// One row an order. Without an amount it is a tombstone: the order was voided before it was authorised.
     ///

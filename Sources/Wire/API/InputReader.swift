@@ -8,6 +8,7 @@ struct InputReader: Sendable {
     private let inPath: Set<String>
     private let takesQuery: Bool
     private let maxBody: Int
+    private let signatureHeaders: [String]
 
     init(_ endpoint: EndpointDescription, maxBody: Int) {
         schema = endpoint.input
@@ -17,6 +18,7 @@ struct InputReader: Sendable {
         inPath = Set(endpoint.path.parameters)
         takesQuery = endpoint.method.takesQuery
         self.maxBody = maxBody
+        signatureHeaders = endpoint.signatureHeaders.map { $0.lowercased() }
     }
 
     /// - Throws: `bad-request`, `unsupported-media-type`, `content-too-large` or `invalid`, naming place and bound.
@@ -26,8 +28,10 @@ struct InputReader: Sendable {
             guard request.body.readableBytes == 0 else {
                 throw Problem(.badRequest, "a \(request.method) takes a query and no body")
             }
-        } else {
+        } else if signatureHeaders.isEmpty {
             object = try body(of: request)
+        } else {
+            object = try signed(request)
         }
         try add(Query(encoded: target.query), to: &object)
         for (name, text) in parameters {
@@ -57,6 +61,15 @@ struct InputReader: Sendable {
                 object[name] = members[name]?.value(of: text) ?? .string(text)
             }
         }
+    }
+
+    private func signed(_ request: Incoming) throws(Problem) -> JSONObject {
+        guard let body = String(validating: request.body.readableBytesView, as: UTF8.self) else {
+            throw Problem(.badRequest, "the body is not UTF-8")
+        }
+        var object: JSONObject = ["body": .string(body)]
+        object["signature"] = signatureHeaders.lazy.compactMap { request.header($0) }.first.map { .string($0) }
+        return object
     }
 
     private func body(of request: Incoming) throws(Problem) -> JSONObject {

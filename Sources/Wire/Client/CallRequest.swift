@@ -33,9 +33,15 @@ struct CallRequest: Sendable {
             body = nil
         } else {
             self.target = target
-            body = JSON.object(members).serialized()
+            body =
+                endpoint.signatureHeaders.isEmpty
+                ? JSON.object(members).serialized() : members["body"]?.stringValue.map { Array($0.utf8) }
         }
-        headers = Self.headers(endpoint, context)
+        var headers = Self.headers(endpoint, context)
+        if let header = endpoint.signatureHeaders.first, let signature = members["signature"]?.stringValue {
+            headers.append((header.lowercased(), signature))
+        }
+        self.headers = headers
     }
 
     /// Whether it may be sent again when nobody knows what became of it.

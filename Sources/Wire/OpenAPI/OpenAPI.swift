@@ -99,7 +99,9 @@ public enum OpenAPI {
             "type": "string", "minLength": 1, "maxLength": .integer(Int64(Conditions.longestKey)),
             "pattern": "^[!-~]+$", "examples": ["2b5f9f3c-0a52-4d0e-9d8e-5f1c1b7f2a11"],
         ]
-        var headers: [JSON] = []
+        var headers: [JSON] = endpoint.signatureHeaders.map { name in
+            header(.string(name), false, "The sender's signature of the body", ["type": "string"])
+        }
         switch endpoint.idempotency {
         case .keyRequired: headers.append(header("Idempotency-Key", true, "Fresh for each thing to be done once", key))
         case .keyAccepted: headers.append(header("Idempotency-Key", false, "Makes the call safe to repeat", key))
@@ -115,6 +117,10 @@ public enum OpenAPI {
     }
 
     private static func body(_ endpoint: EndpointDescription, _ schemas: inout SchemaWriter) -> JSON? {
+        guard endpoint.signatureHeaders.isEmpty else {
+            let foreign: JSON = ["type": "object", "description": "The sender's own, signed byte for byte"]
+            return ["required": true, "content": ["application/json": ["schema": foreign]]]
+        }
         let inPath = endpoint.path.parameters
         guard !endpoint.method.takesQuery, case .object(let name, let all) = endpoint.input else { return nil }
         let members = all.filter { !inPath.contains($0.name) }
