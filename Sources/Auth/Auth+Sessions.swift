@@ -21,7 +21,8 @@ extension Auth {
         return try await openSession(for: user)
     }
 
-    public func openSession(for user: User) async throws -> Tokens {
+    /// A session for an account that has just been made or verified.
+    func openSession(for user: User) async throws -> Tokens {
         let now = clock.now()
         let id = SessionID(at: now)
         let secret = Self.randomBytes()
@@ -54,20 +55,19 @@ extension Auth {
         case .rotated, .again: return try await tokens(for: user, session: id, secret: next, at: now)
         case .unknown: throw Self.invalid
         case .stolen:
-            verified.end(id, until: now + settings.accessLifetime, now: now)
+            accessTokens.end(id)
             throw Self.invalid
         }
     }
 
     public func logOut(accessToken: String) async throws {
-        let claims = try await claims(of: accessToken)
+        let claims = try await accessTokens.claims(of: accessToken, signingKeys.verification)
         try await end(claims.sid)
     }
 
     private func end(_ id: SessionID) async throws {
         try await store.delete(id)
-        let now = clock.now()
-        verified.end(id, until: now + settings.accessLifetime, now: now)
+        accessTokens.end(id)
     }
 
     /// Derived rather than drawn, so that asking again within the grace gives the same one and nothing needs to be kept

@@ -35,7 +35,7 @@ public struct Auth: AuthService {
     let users: any UsersService
     let signingKeys: SigningKeys
     let throttle: LoginThrottle
-    let verified: VerifiedTokens
+    let accessTokens: AccessTokens
     let clock: any WallClock
     let settings: Settings
 
@@ -50,7 +50,7 @@ public struct Auth: AuthService {
         self.users = users
         signingKeys = keys
         throttle = LoginThrottle(cache: cache, clock: clock, settings: settings)
-        verified = VerifiedTokens()
+        accessTokens = AccessTokens(settings: settings, clock: clock)
         self.clock = clock
         self.settings = settings
     }
@@ -67,8 +67,11 @@ public struct Auth: AuthService {
                 try await logOut(accessToken: token)
                 return Nothing()
             },
+            Route(
+                AuthAPI.keys,
+                reply: { input, context in Reply(try await keys(input, context)).with(\.tags, ["keys"]) }),
         ]
     }
 
-    public func keys() -> JSON { signingKeys.jwks }
+    public func keys(_ input: Nothing, _ context: CallContext) async throws -> KeySet { signingKeys.published }
 }

@@ -1,7 +1,7 @@
+import Contracts
 import Crypto
 import FoundationEssentials
 import JWTKit
-import Kernel
 
 /// The keys of access tokens (ECDSA on P-256, `ES256`): the first signs, all verify.
 ///
@@ -21,10 +21,10 @@ public struct SigningKeys: Sendable {
         }
     }
 
-    /// The public halves, as a JWK set (RFC 7517).
-    let jwks: JSON
+    /// The public halves.
+    let published: KeySet
+    let verification: VerificationKeys
     private let collection: JWTKeyCollection
-    private let known: Set<String>
     private let newest: JWKIdentifier
 
     /// Reads one or more private keys in PEM, the one that signs first.
@@ -44,41 +44,23 @@ public struct SigningKeys: Sendable {
 
     private init(_ keys: [P256.Signing.PrivateKey]) async throws {
         let collection = JWTKeyCollection()
-        var published: [JSON] = []
-        var identifiers: [String] = []
+        var published: [PublicKey] = []
         for key in keys {
             let (x, y) = Self.coordinates(of: key)
             // RFC 7638: the same key has the same name everywhere.
             let canonical = #"{"crv":"P-256","kty":"EC","x":"\#(x)","y":"\#(y)"}"#
             let kid = Base64URL.encode(Array(SHA256.hash(data: Array(canonical.utf8))))
             await collection.add(ecdsa: try ES256PrivateKey(backing: key), kid: JWKIdentifier(string: kid))
-            published.append([
-                "kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": .string(kid), "x": .string(x),
-                "y": .string(y),
-            ])
-            identifiers.append(kid)
+            published.append(PublicKey(kid: kid, x: x, y: y))
         }
-        guard let newest = identifiers.first else { throw Failure.noKey }
+        guard let newest = published.first else { throw Failure.noKey }
         self.collection = collection
-        self.newest = JWKIdentifier(string: newest)
-        known = Set(identifiers)
-        jwks = ["keys": .array(published)]
+        self.newest = JWKIdentifier(string: newest.kid)
+        self.published = KeySet(keys: published)
+        verification = try await VerificationKeys(self.published)
     }
 
     func sign(_ claims: Claims) async throws -> String { try await collection.sign(claims, kid: newest) }
-
-    /// Nil unless one of these keys signed it. The algorithm is the key's own, whatever the token says of it.
-    func verify(_ token: String) async -> Claims? {
-        guard let kid = Self.kid(of: token), known.contains(kid) else { return nil }
-        return try? await collection.verify(token, as: Claims.self)
-    }
-
-    private static func kid(of token: String) -> String? {
-        guard let header = token.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false).first,
-            let bytes = Base64URL.decode(header), let json = try? JSON.parse(bytes)
-        else { return nil }
-        return json["kid"]?.stringValue
-    }
 
     private static func coordinates(of key: P256.Signing.PrivateKey) -> (x: String, y: String) {
         let raw = Array(key.publicKey.rawRepresentation)
@@ -117,8 +99,13 @@ enum Base64URL {
 
     static func decode(_ text: Substring) -> [UInt8]? {
         guard text.utf8.allSatisfy({ $0 != UInt8(ascii: "+") && $0 != UInt8(ascii: "/") }) else { return nil }
+        return Data(base64Encoded: standard(text)).map { Array($0) }
+    }
+
+    /// In the alphabet of section 4, with padding.
+    static func standard(_ text: Substring) -> String {
         var standard = String(text.map { $0 == "-" ? "+" : $0 == "_" ? "/" : $0 })
         standard += String(repeating: "=", count: (4 - standard.utf8.count % 4) % 4)
-        return Data(base64Encoded: standard).map { Array($0) }
+        return standard
     }
 }

@@ -25,7 +25,7 @@ public enum Interface {
     private static let accounts: [EndpointDescription] = [
         UsersAPI.register.description, UsersAPI.me.description, UsersAPI.update.description,
         UsersAPI.verify.description, UsersAPI.user.description, AuthAPI.logIn.description, AuthAPI.logOut.description,
-        AuthAPI.refresh.description, NotificationsAPI.list.description,
+        AuthAPI.refresh.description, AuthAPI.keys.description, NotificationsAPI.list.description,
         WebhooksAPI.list.description, WebhooksAPI.create.description, WebhooksAPI.delete.description,
         WebhooksAPI.deliveries.description, WebhooksAPI.replay.description,
     ]

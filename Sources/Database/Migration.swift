@@ -95,19 +95,31 @@ public struct Migration: Sendable {
             [.integer(Int64(number)), .text(name), .text(checksum(session.dialect)), SystemClock().now().value])
     }
 
+    private static func isThere(_ dialect: Dialect) -> String {
+        switch dialect {
+        case .sqlite: "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migrations'"
+        case .postgres: "SELECT 1 WHERE to_regclass('schema_migrations') IS NOT NULL"
+        }
+    }
+
     private static let table = """
         CREATE TABLE IF NOT EXISTS schema_migrations (
             number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at BIGINT NOT NULL)
         """
 
-    private static func applied(_ session: any Session) throws -> [Applied] {
-        let catalogue =
-            switch session.dialect {
-            case .sqlite: "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migrations'"
-            case .postgres: "SELECT 1 WHERE to_regclass('schema_migrations') IS NOT NULL"
-            }
-        guard try session.row(catalogue, []) != nil else { return [] }
+    fileprivate static func applied(_ session: any Session) throws -> [Applied] {
+        guard try session.row(isThere(session.dialect), []) != nil else { return [] }
         return try session.rows("SELECT number, checksum FROM schema_migrations ORDER BY number", [])
             .map { Applied(number: try $0.int(0), checksum: try $0.text(1)) }
+    }
+}
+
+extension Database {
+    /// Those that were not applied yet. Of a newer release there may be more: each keeps the release before it running.
+    public func missing(_ migrations: [Migration]) async throws -> [Migration] {
+        try await read { transaction in
+            let applied = try Migration.applied(transaction.session).count
+            return Array(migrations.dropFirst(applied))
+        }
     }
 }

@@ -28,13 +28,15 @@ public struct HTTPServer: Service {
     private let onReady: @Sendable (Int) async -> Void
 
     /// - Parameters:
+    ///   - interface: what `/openapi.json` describes; nil for the routes.
     ///   - readiness: whether all that is needed to serve is there; not asked during a drain, which is never ready.
     ///   - metricsText: what `/metrics` says, in Prometheus' text format.
     ///   - edge: what was written must be told to it, so that no older answer is served.
     ///   - sharedBuckets: what clients may ask for, counted over all processes; nil counts in this one.
     ///   - onReady: called once with the port, when requests are accepted.
     public init(
-        _ settings: ServerSettings, routes: [Route], pages: [PageRoute] = [], identity: @escaping Identity,
+        _ settings: ServerSettings, routes: [Route], pages: [PageRoute] = [],
+        interface: [EndpointDescription]? = nil, identity: @escaping Identity,
         readiness: @escaping @Sendable () async -> Bool = { true },
         metricsText: @escaping @Sendable () async -> String = { "" },
         errorPage: @escaping ErrorPage = HTTPServer.plainErrorPage, edge: EdgeCache = EdgeCache(),
@@ -58,7 +60,9 @@ public struct HTTPServer: Service {
             router.add(
                 page.method, page.path, Served(.page(page), page.method, page.path.description, page.priority))
         }
-        let document = OpenAPI.document(mounted.map(\.endpoint), version: settings.version).serialized()
+        let document = OpenAPI.document(
+            interface?.filter { $0.access != .service } ?? mounted.map(\.endpoint), version: settings.version
+        ).serialized()
         let surroundings = Surroundings(
             version: settings.version, readiness: readiness, metricsText: metricsText, document: document, drain: drain)
         for (path, handle) in surroundings.routes {

@@ -29,7 +29,7 @@ struct AuditCommand: AsyncParsableCommand {
     func run() async throws {
         let settings = try await options.settings()
         let told = try acknowledged.map(AcknowledgedLog.read)
-        let databases = try await Databases.openReadOnly(settings)
+        let databases = try await Databases.open(Set(Store.allCases), for: .looking, settings)
         let checks: [AuditCheck]
         do {
             checks = try await Audit(databases: databases, clock: SystemClock()).checks(acknowledged: told)
@@ -61,12 +61,12 @@ struct Audit {
     let clock: any WallClock
 
     func checks(acknowledged: [AcknowledgedOrder]?) async throws -> [AuditCheck] {
-        let orders = OrdersAudit(database: databases.orders, clock: clock)
-        var checks = try await ProductsAudit(database: databases.products, clock: clock).checks()
+        let orders = OrdersAudit(database: databases[.orders], clock: clock)
+        var checks = try await ProductsAudit(database: databases[.products], clock: clock).checks()
         checks += try await orders.checks()
-        checks += try await PaymentsAudit(database: databases.payments).checks()
+        checks += try await PaymentsAudit(database: databases[.payments]).checks()
         checks += try await across(orders)
-        checks += try await UsersAudit(database: databases.users).checks()
+        checks += try await UsersAudit(database: databases[.users]).checks()
         if let acknowledged { checks.append(try await told(acknowledged, orders)) }
         return checks
     }
@@ -76,8 +76,8 @@ struct Audit {
         var paid = AuditCheck("orders.paid-once", "a confirmed order has one authorisation of exactly its total")
         var undone = AuditCheck("orders.cancelled-unpaid", "a cancelled order has no authorisation that stands")
         var confirmed = AuditCheck("orders.confirmed-by-mail", "a confirmed order has exactly one confirmation")
-        let paymentsAudit = PaymentsAudit(database: databases.payments)
-        let mailAudit = NotificationsAudit(database: databases.notifications)
+        let paymentsAudit = PaymentsAudit(database: databases[.payments])
+        let mailAudit = NotificationsAudit(database: databases[.notifications])
         var payments = Walk {
             try await paymentsAudit.facts(after: $0)
         } order: {

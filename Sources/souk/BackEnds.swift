@@ -19,6 +19,9 @@ struct BackEnds: Sendable {
     let services: [any Service]
     private let clients: [RedisClient]
 
+    /// Of the whole shop, in whichever process: what is published is kept for them.
+    private static let consumers = [Orders.consumer, Notifications.consumer, Webhooks.consumer]
+
     /// - Parameter staleness: this process's kept copies.
     /// - Throws: `SettingsError` for a URL that is not as expected.
     init(_ settings: Settings, _ staleness: any Staleness, _ clock: any WallClock, _ logger: Logger) throws {
@@ -41,7 +44,7 @@ struct BackEnds: Sendable {
             let client = RedisClient(url)
             clients.append(client)
             bus = RedisEventBus(
-                client, sources: ["orders", "users"], consumers: [Orders.consumer, Notifications.consumer],
+                client, sources: ["orders", "users"], consumers: Self.consumers,
                 clock: clock, logger: logger)
         } else {
             bus = LocalEventBus(clock: clock, logger: logger)

@@ -10,23 +10,32 @@ import Objects
 import Orders
 import Payments
 import Products
+import ServiceLifecycle
 import Users
+import Wire
 
-/// The whole shop, built from the settings: the one place that knows which back end is which. `serve` runs it, the
-/// other commands borrow its services, and tests build it as they do.
+/// The shop, built from the settings: the one place that knows which back end is which, and which services run here and
+/// which are reached over HTTP. `serve` runs it, the other commands borrow its services, and tests build it as they do.
 struct Shop: Sendable {
     let settings: Settings
     let databases: Databases
     let objects: any ObjectStore
     let backEnds: BackEnds
-    let products: Products
-    let carts: Carts
-    let orders: Orders
-    let payments: Payments
-    let users: Users
-    let auth: Auth
-    let notifications: Notifications
-    private let folder: DataFolder
+    let peers: Peers
+    let tokens: ServiceTokens?
+
+    let products: any ProductsService
+    let carts: any CartsService
+    let orders: any OrdersService
+    let payments: any PaymentsService
+    let users: any UsersService
+    let auth: any AuthService
+    let notifications: any NotificationsService
+    let webhooks: any WebhooksService
+
+    let local: LocalServices
+    private let outbound: OutboundHTTP
+    private let folder: DataFolder?
 
     /// Opens the shop, runs the work, and closes it whatever happens.
     static func using<T>(_ settings: Settings, _ work: (Shop) async throws -> T) async throws -> T {
@@ -48,9 +57,11 @@ struct Shop: Sendable {
         _ settings: Settings, staleness: any Staleness = NobodyKeeps(), clock: any WallClock = SystemClock(),
         logger: Logger = Logger(label: "souk")
     ) async throws -> Shop {
-        let folder = try DataFolder.claim(settings.data)
+        var stores = Set(settings.place.roles.compactMap { Store($0) })
+        if settings.payments.scheme == "sandbox", stores.contains(.payments) { stores.insert(.sandbox) }
+        let folder = settings.database.scheme == "sqlite" && !stores.isEmpty ? try DataFolder.claim(settings.data) : nil
         do {
-            let databases = try await Databases.open(settings)
+            let databases = try await Databases.open(stores, for: .serving, settings)
             do {
                 return try await Shop(settings, folder, databases, staleness, clock, logger)
             } catch {
@@ -58,142 +69,150 @@ struct Shop: Sendable {
                 throw error
             }
         } catch {
-            folder.release()
+            folder?.release()
             throw error
         }
     }
 
     private init(
-        _ settings: Settings, _ folder: DataFolder, _ databases: Databases, _ staleness: any Staleness,
+        _ settings: Settings, _ folder: DataFolder?, _ databases: Databases, _ staleness: any Staleness,
         _ clock: any WallClock, _ logger: Logger
     ) async throws {
         self.settings = settings
         self.folder = folder
         self.databases = databases
-        let policy = settings.shop
-        let backEnds = try BackEnds(settings, staleness, clock, logger)
-        let bus = backEnds.bus
-        let objects = try FileObjects(folder: settings.objects.rest)
-        let mailer = MailSpool(folder: settings.mail.rest)
-        let keys = try await SigningKeys.kept(in: settings.data + "/keys")
+        let roles = settings.place.roles
+        tokens =
+            settings.place.isWhole
+            ? nil : settings.place.serviceKeys.flatMap { ServiceTokens(keys: $0, clock: clock) }
+        backEnds = try BackEnds(settings, staleness, clock, logger)
+        objects = try FileObjects(folder: settings.objects.rest)
+        peers = Peers(settings.place, tokens, clock: clock)
+        outbound = OutboundHTTP()
 
-        let products = Products(database: databases.products, staleness: backEnds.staleness, clock: clock)
-        let payments = Payments(
-            database: databases.payments,
-            gateway: SandboxGateway(
-                database: databases.sandbox, webhookSecret: settings.webhookSecret ?? Secrets.madeUp(32), clock: clock),
-            clock: clock)
-        let users = Users(database: databases.users, clock: clock) { bus.wake("users") }
-        let carts = Carts(database: databases.orders, products: products, policy: policy, clock: clock)
-        let orders = Orders(
-            database: databases.orders, products: products, payments: payments, policy: policy,
-            reservationTime: settings.reservationTime, clock: clock
-        ) { bus.wake("orders") }
-        let notifications = try Notifications(
-            database: databases.notifications, mailer: mailer, shop: policy.name, publicURL: settings.publicURL,
-            clock: clock)
-        let auth = Auth(database: databases.auth, users: users, keys: keys, cache: backEnds.cache, clock: clock)
+        var services = LocalServices()
+        if roles.contains(.products) {
+            let local = Products(database: databases[.products], staleness: backEnds.staleness, clock: clock)
+            products = services.serve(local, local.routes, workers: [ReservationExpiry(local)], prepare: local.warm)
+        } else {
+            products = RemoteProducts(peers[.products])
+        }
+        if roles.contains(.payments) {
+            let gateway = try Self.gateway(settings, databases, outbound, clock)
+            let local = Payments(database: databases[.payments], gateway: gateway, clock: clock)
+            payments = services.serve(local, local.routes)
+        } else {
+            payments = RemotePayments(peers[.payments])
+        }
+        if roles.contains(.users) {
+            let local = Users(database: databases[.users], clock: clock) { [bus = backEnds.bus] in bus.wake("users") }
+            users = services.serve(local, local.routes) { try await Staff.ensure(local, settings) }
+        } else {
+            users = RemoteUsers(peers[.users])
+        }
+        if roles.contains(.auth) {
+            let keys = try await SigningKeys.kept(in: settings.signingKeys)
+            let local = Auth(
+                database: databases[.auth], users: users, keys: keys, cache: backEnds.cache, clock: clock)
+            auth = services.serve(local, local.routes)
+        } else {
+            auth = RemoteAuth(peers[.auth], clock: clock)
+        }
+        var patience: Patience?
+        if roles.contains(.orders) {
+            let database = databases[.orders]
+            let baskets = Carts(database: database, products: products, policy: settings.shop, clock: clock)
+            let local = Orders(
+                database: database, products: products, payments: payments, policy: settings.shop,
+                reservationTime: settings.reservationTime, clock: clock
+            ) { [bus = backEnds.bus] in bus.wake("orders") }
+            carts = services.serve(baskets, baskets.routes)
+            orders = services.serve(local, local.routes, workers: [OrdersRecovery(local)])
+            // Whoever checks out comes before the letters to those who have.
+            patience = Patience(limit: .seconds(60)) { local.isBusy }
+            backEnds.bus.subscribe(
+                consumer: Orders.consumer, to: [EventTypes.orderConfirmed], patience: patience, handler: local.settle)
+        } else {
+            carts = RemoteCarts(peers[.orders])
+            orders = RemoteOrders(peers[.orders])
+        }
+        if roles.contains(.notifications) {
+            let local = try Notifications(
+                database: databases[.notifications], mailer: MailSpool(folder: settings.mail.rest),
+                shop: settings.shop.name, publicURL: settings.publicURL, clock: clock)
+            let hooks = Webhooks(
+                database: databases[.notifications],
+                targets: try WebhookTargets(allowing: settings.webhookNetworks), clock: clock)
+            notifications = services.serve(local, local.routes)
+            webhooks = services.serve(
+                hooks, hooks.routes, workers: [WebhookDispatcher(hooks, send: outbound.send)])
+            backEnds.bus.subscribe(
+                consumer: Notifications.consumer, to: Notifications.eventTypes, patience: patience,
+                handler: local.handle)
+            backEnds.bus.subscribe(
+                consumer: Webhooks.consumer, to: Webhooks.eventTypes, patience: patience, handler: hooks.handle)
+        } else {
+            notifications = RemoteNotifications(peers[.notifications])
+            webhooks = RemoteWebhooks(peers[.notifications])
+        }
+        for store in [Store.orders, .users] where databases.has(store) {
+            backEnds.bus.publishes(from: databases[store], as: store.rawValue)
+        }
+        local = services
+    }
 
-        bus.publishes(from: databases.orders, as: "orders")
-        bus.publishes(from: databases.users, as: "users")
-        // Whoever checks out comes before the letters to those who have.
-        let patience = Patience(limit: .seconds(60)) { orders.isBusy }
-        bus.subscribe(
-            consumer: Orders.consumer, to: [EventTypes.orderConfirmed], patience: patience, handler: orders.settle)
-        bus.subscribe(
-            consumer: Notifications.consumer, to: Notifications.eventTypes, patience: patience,
-            handler: notifications.handle)
-
-        self.backEnds = backEnds
-        self.objects = objects
-        self.products = products
-        self.payments = payments
-        self.users = users
-        self.carts = carts
-        self.orders = orders
-        self.notifications = notifications
-        self.auth = auth
+    private static func gateway(
+        _ settings: Settings, _ databases: Databases, _ outbound: OutboundHTTP, _ clock: any WallClock
+    ) throws -> any Gateway {
+        guard settings.payments.scheme == "stripe" else {
+            return SandboxGateway(
+                database: databases[.sandbox], webhookSecret: settings.webhookSecret ?? Secrets.madeUp(32),
+                clock: clock)
+        }
+        guard let key = settings.stripeKey, let secrets = settings.webhookSecret else {
+            throw SettingsError("SOUK_PAYMENTS is stripe:, expected SOUK_STRIPE_KEY and SOUK_WEBHOOK_SECRET too")
+        }
+        let base = settings.payments.rest
+        return StripeGateway(
+            key: key, webhookSecrets: secrets.split(separator: ",").map(String.init), database: databases[.payments],
+            baseURL: base.isEmpty ? StripeGateway.defaultBaseURL : base, clock: clock, send: outbound.send)
     }
 
     func close() async {
         await databases.close()
         await backEnds.close()
-        folder.release()
+        await peers.close()
+        do { try await outbound.shutdown() } catch { Console.complain("connections did not close: \(error)") }
+        folder?.release()
     }
 
-    /// Every route of every service.
-    var routes: [Route] {
-        products.routes + carts.routes + orders.routes + payments.routes + users.routes + auth.routes
-            + notifications.routes
-    }
-
-    /// Whether every back end answers.
+    /// Whether every database answers. Redis is not asked: without it the shop goes on, more slowly; nor are peers:
+    /// each answers for itself.
     func isReady() async -> Bool {
-        for database in databases.all {
-            do { try await database.check() } catch { return false }
+        for entry in databases.all {
+            do { try await entry.database.check() } catch { return false }
         }
         return true
     }
 }
 
-/// A database a service, and the sandbox gateway's own, which stands for somebody else's.
-struct Databases: Sendable {
-    let products: any Database
-    let orders: any Database
-    let payments: any Database
-    let users: any Database
-    let auth: any Database
-    let notifications: any Database
-    let sandbox: any Database
+/// The services that run in this process.
+struct LocalServices: Sendable {
+    private(set) var routes: [Route] = []
+    /// What works for them as long as the shop is served.
+    private(set) var workers: [any Service] = []
+    /// What is done before the first request.
+    private(set) var preparations: [@Sendable () async throws -> Void] = []
 
-    var all: [any Database] { [products, orders, payments, users, auth, notifications, sandbox] }
-
-    static func open(_ settings: Settings) async throws -> Databases {
-        var opened: [any Database] = []
-        func open(
-            _ name: String, _ migrations: [Migration], synchronous: SQLiteDatabase.Options.Synchronous = .full
-        ) async throws -> any Database {
-            var options = SQLiteDatabase.Options()
-            options.name = name
-            options.synchronous = synchronous
-            options.closuresPerCommit = settings.groupCommit
-            let database = try await SQLiteDatabase.open(path: path(of: name, settings), options: options)
-            opened.append(database)
-            try await database.migrate(migrations)
-            return database
-        }
-        do {
-            return Databases(
-                products: try await open("products", Products.migrations),
-                orders: try await open("orders", Orders.migrations),
-                payments: try await open("payments", Payments.migrations),
-                users: try await open("users", Users.migrations), auth: try await open("auth", Auth.migrations),
-                notifications: try await open("notifications", Notifications.migrations),
-                // What it loses in a power cut, a real gateway would have kept: it is not the shop's promise.
-                sandbox: try await open("sandbox", SandboxGateway.migrations, synchronous: .normal))
-        } catch {
-            for database in opened { await database.close() }
-            throw error
-        }
+    fileprivate mutating func serve<S>(
+        _ service: S, _ routes: [Route], workers: [any Service] = [],
+        prepare: (@Sendable () async throws -> Void)? = nil
+    ) -> S {
+        self.routes += routes
+        self.workers += workers
+        if let prepare { preparations.append(prepare) }
+        return service
     }
-
-    /// The same files, for looking only: beside a shop that runs, or of one that does not.
-    static func openReadOnly(_ settings: Settings) async throws -> Databases {
-        func open(_ name: String) async throws -> any Database {
-            try await SQLiteDatabase.openReadOnly(path: path(of: name, settings))
-        }
-        return Databases(
-            products: try await open("products"), orders: try await open("orders"),
-            payments: try await open("payments"), users: try await open("users"), auth: try await open("auth"),
-            notifications: try await open("notifications"), sandbox: try await open("sandbox"))
-    }
-
-    private static func path(of name: String, _ settings: Settings) -> String {
-        let folder = settings.database.rest
-        return folder + (folder.hasSuffix("/") ? "" : "/") + name + ".sqlite"
-    }
-
-    func close() async { for database in all { await database.close() } }
 }
 
 /// For commands that serve nobody: there are no kept copies.

@@ -3,11 +3,10 @@ import Contracts
 import FoundationEssentials
 import Kernel
 import Logging
-import Orders
-import Products
 import ServiceLifecycle
 import Storefront
 import Telemetry
+import Users
 import Wire
 
 struct Serve: AsyncParsableCommand {
@@ -24,6 +23,13 @@ struct Serve: AsyncParsableCommand {
     @OptionGroup var options: DataOptions
     @Option(help: "The address to listen on (SOUK_HOST).") var host: String?
     @Option(help: "The port to listen on, 1 to 65535 (SOUK_PORT).") var port: Int?
+    @Option(
+        help:
+            "What this process is, by comma; all of \(ShopRole.names) without (SOUK_ROLES)."
+    )
+    var roles: String?
+    @Option(help: "Where another role is: ROLE=http://HOST:PORT; may be given again (SOUK_PEERS).")
+    var peer: [String] = []
 
     func validate() throws {
         if let port, !(1...65_535).contains(port) {
@@ -32,20 +38,21 @@ struct Serve: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let settings = try await options.settings(["SOUK_HOST": host, "SOUK_PORT": port.map(String.init)])
+        let settings = try await options.settings([
+            "SOUK_HOST": host, "SOUK_PORT": port.map(String.init), "SOUK_ROLES": roles,
+            "SOUK_PEERS": peer.isEmpty ? nil : peer.joined(separator: ","),
+        ])
         let telemetry = Telemetry.bootstrap(telemetryOptions(settings))
         let logger = Logger(label: "souk")
         let edge = EdgeCache(maxBytes: settings.edgeCacheBytes)
         let shop = try await Shop.open(settings, staleness: edge, logger: logger)
         do {
-            try await Staff.ensure(shop, logger)
-            try await shop.products.warm()
+            for prepare in shop.local.preparations { try await prepare() }
             let server = try shop.server(edge: edge, metrics: { telemetry.prometheus.exposition() }, logger: logger)
             // Stopped in reverse: the server first, so that what it still finishes finds the rest at work.
             let group = ServiceGroup(
-                services: telemetry.services + shop.backEnds.services + [
-                    shop.backEnds.bus, ReservationExpiry(shop.products), OrdersRecovery(shop.orders), server,
-                ],
+                services: telemetry.services + shop.backEnds.services + [shop.backEnds.bus] + shop.local.workers
+                    + [server],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
             try await group.run()
         } catch {
@@ -72,6 +79,7 @@ extension Shop {
     func server(
         edge: EdgeCache, metrics: @escaping @Sendable () -> String, logger: Logger
     ) throws -> HTTPServer {
+        let isStorefront = settings.place.roles.contains(.storefront)
         let storefront = try Storefront(
             settings: Storefront.Settings(
                 name: settings.shop.name, baseURL: settings.publicURL, currency: settings.shop.currency,
@@ -79,11 +87,13 @@ extension Shop {
             services: Storefront.Services(
                 products: products, carts: carts, orders: orders, users: users, auth: auth,
                 notifications: notifications),
-            endpoints: routes.map(\.endpoint))
+            endpoints: Interface.endpoints)
         let settings = settings
         return HTTPServer(
-            serverSettings, routes: routes, pages: storefront.routes + files,
-            identity: { [auth] bearer, cookie in
+            serverSettings, routes: local.routes, pages: isStorefront ? storefront.routes + [pictures] : [],
+            interface: Interface.endpoints,
+            identity: { [auth, tokens] bearer, cookie in
+                if let bearer, let tokens, ServiceTokens.isOne(bearer) { return try tokens.caller(bearer) }
                 if let bearer { return try await auth.caller(accessToken: bearer) }
                 // A browser with a stale cookie is a stranger, not an error: its page renews the session, or asks it
                 // to log in.
@@ -95,8 +105,12 @@ extension Shop {
             sharedBuckets: backEnds.clientBuckets,
             logger: logger,
             onReady: { port in
-                logger.info("serving", metadata: ["url": "http://\(settings.host):\(port)"])
-                Console.complain("\(settings.shop.name) is open: http://\(settings.host):\(port)")
+                let url = "http://\(settings.host):\(port)"
+                let roles = ShopRole.allCases.filter(settings.place.roles.contains).map(\.rawValue).joined(
+                    separator: ", ")
+                logger.info("serving", metadata: ["url": "\(url)", "roles": "\(roles)"])
+                Console.complain(
+                    "\(settings.shop.name) is open: \(url)" + (settings.place.isWhole ? "" : " (\(roles))"))
             })
     }
 
@@ -106,6 +120,7 @@ extension Shop {
         server.port = settings.port
         server.isHTTPS = settings.publicURL.hasPrefix("https:")
         server.version = Souk.version
+        server.servesServices = tokens != nil
         server.maxConnections = settings.maximumConnections
         server.headerTimeout = settings.headerTimeout
         server.drainDelay = settings.drainDelay
@@ -117,36 +132,28 @@ extension Shop {
         return server
     }
 
-    /// Pictures from the object store, and the public keys.
-    private var files: [PageRoute] {
-        [
-            PageRoute(.get, "/images/{path*}", priority: .browse) { [objects] request in
-                let key = request.parameters["path"] ?? ""
-                guard let object = try await objects.get(key) else {
-                    throw Problem(.notFound, "there is no picture \(key)")
-                }
-                return PageResponse(
-                    contentType: object.contentType, body: object.bytes,
-                    cache: .edge(tags: ["image:" + key], maxAge: 86_400))
-            },
-            PageRoute(.get, "/.well-known/jwks.json", priority: .browse) { [auth] _ in
-                PageResponse(
-                    contentType: "application/json", body: auth.keys().serialized(),
-                    cache: .edge(tags: ["keys"], maxAge: 300))
-            },
-        ]
+    /// Pictures from the object store.
+    private var pictures: PageRoute {
+        PageRoute(.get, "/images/{path*}", priority: .browse) { [objects] request in
+            let key = request.parameters["path"] ?? ""
+            guard let object = try await objects.get(key) else {
+                throw Problem(.notFound, "there is no picture \(key)")
+            }
+            return PageResponse(
+                contentType: object.contentType, body: object.bytes,
+                cache: .edge(tags: ["image:" + key], maxAge: 86_400))
+        }
     }
 }
 
 /// The first staff account.
 enum Staff {
     /// Makes sure that there is one. A password that was made up is kept in a file that only the owner may read.
-    static func ensure(_ shop: Shop, _ logger: Logger) async throws {
-        let settings = shop.settings
+    static func ensure(_ users: Users, _ settings: Settings) async throws {
         let file = settings.data + "/staff-password"
         let kept = try? String(contentsOfFile: file, encoding: .utf8)
         let password = settings.staffPassword ?? kept ?? Secrets.madeUp(16)
-        _ = try await shop.users.ensureStaff(
+        _ = try await users.ensureStaff(
             RegisterUser(email: settings.staffEmail, password: password, name: "Staff"), role: .admin)
         guard settings.staffPassword == nil else { return }
         if kept == nil {
@@ -154,7 +161,6 @@ enum Staff {
         }
         Console.complain("staff: log in as \(settings.staffEmail), the password is in \(file)")
     }
-
 }
 
 /// Secrets for who gave none, from the system's randomness.

@@ -1,9 +1,11 @@
 import Configuration
 import Contracts
+import Database
 import FoundationEssentials
 import Kernel
 import Redis
 import SystemPackage
+import Wire
 
 /// A setting that is not as expected, or cannot be read: named, with what was expected. Exit code 64.
 struct SettingsError: Error, CustomStringConvertible {
@@ -21,6 +23,14 @@ struct Settings: Sendable {
     var objects: BackEnd
     var mail: BackEnd
     var payments: BackEnd
+    /// Rows are read from there where they may be a moment old; nil for nowhere.
+    var databaseReplica: String?
+    /// The folder of the keys that sign access tokens.
+    var signingKeys: String
+    var stripeKey: String?
+    /// Networks that webhooks may go to, besides what is public.
+    var webhookNetworks: String
+    var place: Topology
 
     var host: String
     var port: Int
@@ -65,6 +75,8 @@ struct Settings: Sendable {
         var scheme: String
         var rest: String
         var text: String { scheme + ":" + rest }
+        /// In this process, and in a folder of this machine.
+        var isEmbedded: Bool { ["sqlite", "memory", "local", "file", "spool", "sandbox"].contains(scheme) }
 
         /// Nil unless it is Redis. `setting` is named if the URL is not as expected.
         func redis(_ setting: String) throws -> RedisURL? {
@@ -90,7 +102,11 @@ extension Settings {
         let data = try reader.text("SOUK_DATA", "var", "The folder of everything embedded")
         self.data = data
         database = try reader.backEnd(
-            "SOUK_DATABASE", "sqlite:\(data)/", ["sqlite": "sqlite:FOLDER/"], "Where the services keep their rows")
+            "SOUK_DATABASE", "sqlite:\(data)/",
+            ["sqlite": "sqlite:FOLDER/", "postgres": PostgresDatabase.urlForm, "postgresql": PostgresDatabase.urlForm],
+            "Where the services keep their rows")
+        databaseReplica = try reader.url(
+            "SOUK_DATABASE_REPLICA", "A PostgreSQL server to read from what may be a moment old")
         cache = try reader.backEnd(
             "SOUK_CACHE", "memory:", ["memory": "memory:", "redis": RedisURL.form], "What may be forgotten")
         events = try reader.backEnd(
@@ -100,7 +116,12 @@ extension Settings {
             "SOUK_OBJECTS", "file:\(data)/objects", ["file": "file:FOLDER"], "Pictures and other files")
         mail = try reader.backEnd("SOUK_MAIL", "spool:\(data)/mail", ["spool": "spool:FOLDER"], "Where mail goes")
         payments = try reader.backEnd(
-            "SOUK_PAYMENTS", "sandbox:", ["sandbox": "sandbox:"], "The payment gateway")
+            "SOUK_PAYMENTS", "sandbox:", ["sandbox": "sandbox:", "stripe": "stripe:[https://HOST]"],
+            "The payment gateway")
+        stripeKey = try reader.secret("SOUK_STRIPE_KEY", "Stripe's secret key, sk_… or rk_…")
+        signingKeys = try reader.text(
+            "SOUK_SIGNING_KEYS", "\(data)/keys", "The folder of the keys that sign access tokens")
+        place = try Self.place(&reader)
 
         host = try reader.text("SOUK_HOST", "127.0.0.1", "The address to listen on; 0.0.0.0 is all")
         port = Int(try reader.integer("SOUK_PORT", 8080, 1...65_535, "The port to listen on"))
@@ -118,7 +139,10 @@ extension Settings {
                 "SOUK_STAFF_PASSWORD has \(password.unicodeScalars.count) characters, "
                     + "expected \(length.lowerBound) to \(length.upperBound)")
         }
-        webhookSecret = try reader.secret("SOUK_WEBHOOK_SECRET", "Signs what payment providers send")
+        webhookSecret = try reader.secret(
+            "SOUK_WEBHOOK_SECRET", "Signs what payment providers send; two by comma while one is changed")
+        webhookNetworks = try reader.text(
+            "SOUK_WEBHOOK_NETWORKS", "", "Networks that webhooks may go to besides public ones, e.g. 10.0.0.0/8")
 
         clientRate = Double(
             try reader.integer("SOUK_CLIENT_RATE", 200, 1...10_000_000, "Requests a second from one client"))
@@ -146,6 +170,95 @@ extension Settings {
             "OTEL_EXPORTER_OTLP_ENDPOINT", "Where spans go by OTLP/HTTP, e.g. http://127.0.0.1:4318")
         traceRatio = Double(try reader.integer("SOUK_TRACE_PERCENT", 1, 0...100, "Traces kept, in percent")) / 100
         report = reader.found
+        try check()
+    }
+
+    private static func place(_ reader: inout SettingsReader) throws -> Topology {
+        let names = try reader.text(
+            "SOUK_ROLES", ShopRole.names.filter { $0 != " " }, "What this process is, by comma")
+        let roles = try Set(names.split(separator: ",").map { try role(String($0), of: "SOUK_ROLES") })
+        guard !roles.isEmpty else { throw SettingsError("SOUK_ROLES is empty, expected one role or more, by comma") }
+        var peers: [ShopRole: String] = [:]
+        for text in try reader.text("SOUK_PEERS", "", "Where other roles are: ROLE=URL, by comma").split(separator: ",")
+        {
+            let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
+            guard parts.count == 2 else {
+                throw SettingsError("SOUK_PEERS has '\(text)', expected ROLE=http://HOST:PORT")
+            }
+            peers[try role(parts[0], of: "SOUK_PEERS")] = try peer(parts[1])
+        }
+        let keys = try reader.secret(
+            "SOUK_SERVICE_KEYS", "Under which roles know each other, by comma; the first signs, all verify")
+        return Topology(roles: roles, peers: peers, serviceKeys: keys?.split(separator: ",").map(String.init))
+    }
+
+    private static func role(_ name: String, of setting: String) throws -> ShopRole {
+        guard let role = ShopRole(rawValue: name) else {
+            throw SettingsError("\(setting) has '\(name)', expected one of \(ShopRole.names)")
+        }
+        return role
+    }
+
+    private static func peer(_ url: String) throws -> String {
+        let base = url.hasSuffix("/") ? String(url.dropLast()) : url
+        let host = base.split(separator: "/", omittingEmptySubsequences: false)
+        guard base.hasPrefix("http://") || base.hasPrefix("https://"), host.count == 3, !host[2].isEmpty,
+            !host[2].contains("@")
+        else { throw SettingsError("SOUK_PEERS has '\(url)', expected http(s)://HOST:PORT without a path") }
+        return base
+    }
+
+    /// What must fit together.
+    private func check() throws {
+        if let database = databaseReplica, self.database.isEmbedded {
+            throw SettingsError(
+                "SOUK_DATABASE_REPLICA is '\(database)', but SOUK_DATABASE has no replica: it is SQLite")
+        }
+        if database.scheme != "sqlite" {
+            // Replicas that each made up their own would each undo what the other did.
+            if place.roles.contains(.users), staffPassword == nil {
+                throw SettingsError(
+                    "SOUK_STAFF_PASSWORD is not set, expected the password of \(staffEmail): on SQLite one is made up"
+                )
+            }
+            if place.roles.contains(.auth), !isSet("SOUK_SIGNING_KEYS") {
+                throw SettingsError(
+                    "SOUK_SIGNING_KEYS is not set, expected the folder of the keys that all processes of Auth share"
+                )
+            }
+        }
+        if payments.scheme == "stripe", place.roles.contains(.payments) {
+            guard let stripeKey, stripeKey.hasPrefix("sk_") || stripeKey.hasPrefix("rk_") else {
+                throw SettingsError("SOUK_STRIPE_KEY is not set, expected Stripe's secret key, sk_… or rk_…")
+            }
+            guard webhookSecret != nil else {
+                throw SettingsError(
+                    "SOUK_WEBHOOK_SECRET is not set, expected the secret of the endpoint at Stripe, whsec_…")
+            }
+        }
+        guard !place.isWhole else { return }
+        for role in place.called where place.peers[role] == nil {
+            throw SettingsError(
+                "SOUK_PEERS lacks \(role.rawValue), which is called from here: give --peer \(role.rawValue)=http://…"
+            )
+        }
+        guard let keys = place.serviceKeys, !keys.isEmpty else {
+            throw SettingsError(
+                "SOUK_SERVICE_KEYS is not set, expected the key by which roles know each other, "
+                    + "\(ServiceTokens.shortestKey) characters or more")
+        }
+        if let short = keys.first(where: { $0.utf8.count < ServiceTokens.shortestKey }) {
+            throw SettingsError(
+                "SOUK_SERVICE_KEYS has a key of \(short.utf8.count) characters, "
+                    + "expected \(ServiceTokens.shortestKey) or more"
+            )
+        }
+        let events = ShopRole.all.filter(\.hasEvents)
+        if self.events.scheme == "local", !place.roles.isDisjoint(with: events), !place.roles.isSuperset(of: events) {
+            throw SettingsError(
+                "SOUK_EVENTS is local:, which reaches this process only: let it be orders, users and notifications "
+                    + "all three, or give \(RedisURL.form)")
+        }
     }
 
     private static func shop(_ reader: inout SettingsReader) throws -> ShopPolicy {

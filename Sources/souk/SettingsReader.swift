@@ -111,6 +111,13 @@ struct SettingsReader {
         return Settings.BackEnd(scheme: String(parts[0]), rest: String(parts[1]))
     }
 
+    /// Shown without a password that it may have.
+    mutating func url(_ name: String, _ about: String) throws -> String? {
+        let text = try optional(name, about)
+        if let text, let last = found.indices.last { found[last].value = Self.withoutPassword(text) }
+        return text
+    }
+
     private static func withoutPassword(_ url: String) -> String {
         guard let at = url.lastIndex(of: "@"), let scheme = url.range(of: "://") else { return url }
         guard scheme.upperBound < at else { return url }

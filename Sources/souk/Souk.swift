@@ -16,7 +16,8 @@ struct Souk: AsyncParsableCommand {
             """,
         version: version,
         subcommands: [
-            Serve.self, Demo.self, Import.self, Export.self, Replay.self, AuditCommand.self, OpenAPICommand.self,
+            Serve.self, Migrate.self, Demo.self, Import.self, Export.self, Replay.self, AuditCommand.self,
+            OpenAPICommand.self,
             Config.self,
             Doctor.self,
         ])

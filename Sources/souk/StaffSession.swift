@@ -20,7 +20,7 @@ actor StaffSession {
             throw SettingsError("SOUK_STAFF_PASSWORD is not set, expected the password of \(settings.staffEmail)")
         }
         let session = StaffSession(
-            caller: HTTPCaller(url, bearer: \.accessToken),
+            caller: HTTPCaller(url, identify: HTTPCaller.accessToken),
             credentials: Credentials(email: settings.staffEmail, password: password))
         do {
             try await session.logIn()

@@ -84,12 +84,13 @@ extension Roles {
             group.addTask { try await server.run() }
             group.addTask {
                 for await port in ports {
+                    let identify = tokens.identification(as: "tester")
                     let caller = HTTPCaller("http://127.0.0.1:\(port)") { context in
-                        switch context.caller {
-                        case .anonymous: nil
-                        case .user(let id, let role): "\(id).\(role.rawValue)"
-                        case .service(let name): tokens.token(for: name)
+                        var context = context
+                        if case .user(let id, let role) = context.caller {
+                            context.accessToken = "\(id).\(role.rawValue)"
                         }
+                        return identify(context)
                     }
                     let result = await Result { try await body(caller) }
                     try await caller.shutdown()

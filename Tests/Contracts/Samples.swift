@@ -211,6 +211,7 @@ enum Samples {
             RefreshTokens(refresh_token: "sess_1.x"), note, welcome, NotificationPage(items: [note], next: "x"),
             NotificationPage(items: [], next: nil), NotificationQuery(),
             NotificationQuery(limit: 1, after: note.id.description), price,
+            KeySet(keys: [PublicKey(kid: "k1", x: "AA", y: "BB")]),
         ]
     }()
 }

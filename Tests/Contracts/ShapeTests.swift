@@ -124,7 +124,7 @@ import Testing
         for endpoint in Self.endpoints {
             #expect(
                 (endpoint.access == .service) == endpoint.path.description.hasPrefix("/internal/"), "\(endpoint.name)")
-            #expect(endpoint.path.description.hasPrefix("/internal/") || endpoint.path.description.hasPrefix("/api/"))
+            #expect(["/internal/", "/api/", "/.well-known/"].contains { endpoint.path.description.hasPrefix($0) })
         }
     }
 

@@ -354,7 +354,6 @@ struct ShopUsers: UsersService, AuthService {
         guard credentials.password == "correct horse" else { throw Problem(.wrongCredentials, "no") }
         return tokens("ada")
     }
-    func openSession(for user: User) async throws -> Tokens { tokens("ada") }
     func refresh(_ refresh: RefreshTokens, _ context: CallContext) async throws -> Tokens {
         shop.state.withLock { $0.refreshes += 1 }
         await Task.yield()
@@ -367,5 +366,5 @@ struct ShopUsers: UsersService, AuthService {
         let user = try user(accessToken.split(separator: ":").last ?? "")
         return .user(user.id, user.role)
     }
-    func keys() -> JSON { [:] }
+    func keys(_ input: Nothing, _ context: CallContext) async throws -> KeySet { KeySet(keys: []) }
 }

@@ -9,7 +9,7 @@ import Wire
     static func with(
         _ base: String, _ body: (HTTPCaller) async throws -> Void
     ) async throws {
-        let caller = HTTPCaller(base) { context in context.caller == .anonymous ? nil : "service" }
+        let caller = HTTPCaller(base) { $0.caller == .anonymous ? [] : [("authorization", "Bearer service")] }
         do {
             try await body(caller)
         } catch {

@@ -34,6 +34,7 @@ public struct PostgresDatabase: Database {
         public init() {}
     }
 
+    public static let urlForm = PostgresURL.form
     public var dialect: Dialect { .postgres }
     private let core: PostgresCore
 

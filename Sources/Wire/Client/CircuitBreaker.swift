@@ -19,6 +19,8 @@ struct CircuitBreaker {
         return true
     }
 
+    var isClosed: Bool { opensAgain == nil }
+
     /// The peer answered, whatever it said.
     mutating func answered() {
         failuresInARow = 0

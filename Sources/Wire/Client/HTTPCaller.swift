@@ -22,24 +22,28 @@ public final class HTTPCaller: RemoteCaller {
     static let largestAnswer = 16 << 20
     package static let attempts = 4
     static let connectTimeout = TimeAmount.seconds(2)
+    /// Less than any server or balancer keeps an idle connection, so that none ends just as a call goes out on it.
+    static let idleTimeout = TimeAmount.seconds(20)
+
+    public typealias Identification = @Sendable (CallContext) -> [(name: String, value: String)]
 
     /// `http://host:port`, without a path.
     private let base: String
     private let client: HTTPClient
-    private let bearer: @Sendable (CallContext) async throws -> String?
+    private let identify: Identification
     private let budget: RetryBudget
     private let breaker = Mutex(CircuitBreaker())
     private let clock: any WallClock
 
     /// - Parameters:
     ///   - connections: open at once to the peer; further calls wait for one.
-    ///   - bearer: the token that says who calls.
+    ///   - identify: the headers that say who calls.
     public init(
         _ base: String, connections: Int = 64, clock: any WallClock = SystemClock(),
-        bearer: @escaping @Sendable (CallContext) async throws -> String? = { _ in nil }
+        identify: @escaping Identification = { _ in [] }
     ) {
         self.base = base.hasSuffix("/") ? String(base.dropLast()) : base
-        self.bearer = bearer
+        self.identify = identify
         self.clock = clock
         budget = RetryBudget()
         var configuration = HTTPClient.Configuration()
@@ -47,9 +51,18 @@ public final class HTTPCaller: RemoteCaller {
         configuration.timeout.connect = Self.connectTimeout
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = connections
         configuration.connectionPool.retryConnectionEstablishment = false
+        configuration.connectionPool.idleTimeout = Self.idleTimeout
         configuration.httpVersion = .http1Only
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }
+
+    /// A caller that shows the access token of the context, where there is one.
+    public static let accessToken: Identification = { context in
+        context.accessToken.map { [("authorization", "Bearer \($0)")] } ?? []
+    }
+
+    /// Whether the peer answered the last time that it was asked.
+    public var isAnswering: Bool { breaker.withLock { $0.isClosed } }
 
     /// Ends the connections. Must be called before the caller is let go.
     public func shutdown() async throws { try await client.shutdown() }
@@ -83,11 +96,9 @@ public final class HTTPCaller: RemoteCaller {
         var request = HTTPClientRequest(url: base + call.target)
         request.method = HTTPMethod(rawValue: call.method)
         for (name, value) in call.headers { request.headers.add(name: name, value: value) }
-        if let token = try await bearer(context) {
-            request.headers.add(name: "authorization", value: "Bearer \(token)")
-        }
+        for (name, value) in identify(context) { request.headers.add(name: name, value: value) }
         let remaining = context.deadline - ContinuousClock.now
-        request.headers.add(name: "souk-deadline", value: String(max(1, remaining.microseconds / 1_000)))
+        request.headers.add(name: ServiceHeaders.deadline, value: String(max(1, remaining.microseconds / 1_000)))
         if let body = call.body {
             request.headers.add(name: "content-type", value: "application/json")
             request.body = .bytes(ByteBuffer(bytes: body))

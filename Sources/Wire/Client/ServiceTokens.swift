@@ -48,7 +48,34 @@ public struct ServiceTokens: Sendable {
         return .service(String(parts[1]))
     }
 
+    /// What a role sends along with its calls. When it calls for itself, its token says who it is. When it passes on
+    /// what somebody asked of it, that client's own token does, or none; and its own says beside it that the client
+    /// was counted already, and where it is.
+    ///
+    /// - Parameter role: of this process: letters.
+    public func identification(as role: String) -> HTTPCaller.Identification {
+        { context in
+            if case .service(let name) = context.caller { return [("authorization", "Bearer \(token(for: name))")] }
+            var headers = [(name: ServiceHeaders.proof, value: token(for: role))]
+            if let address = context.clientAddress { headers.append((ServiceHeaders.client, address)) }
+            if case .user = context.caller, let token = context.accessToken {
+                headers.append(("authorization", "Bearer \(token)"))
+            }
+            return headers
+        }
+    }
+
     private static func refused(_ what: String) -> Problem {
         Problem(.unauthenticated, "the service token \(what)")
     }
+}
+
+/// With a call that another role passes on.
+enum ServiceHeaders {
+    /// That it is one: its service token.
+    static let proof = "souk-service"
+    /// The client's network address.
+    static let client = "souk-client"
+    /// Milliseconds until nobody waits for the answer any more.
+    static let deadline = "souk-deadline"
 }

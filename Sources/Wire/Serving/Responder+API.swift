@@ -45,10 +45,9 @@ extension Responder {
         return answer(reply, endpoint, exchange)
     }
 
-    /// What a caller of Souk's own says it waits, and never more than a request may take.
-    func timeout(_ request: Incoming, _ caller: Caller) -> Duration {
-        guard case .service = caller, let text = request.header("souk-deadline"), let milliseconds = Int64(text),
-            milliseconds > 0
+    /// How long another role says that it waits, and never more than a request may take.
+    func deadline(of request: Incoming) -> Duration {
+        guard let text = request.header(ServiceHeaders.deadline), let milliseconds = Int64(text), milliseconds > 0
         else { return settings.requestTimeout }
         return min(.milliseconds(milliseconds), settings.requestTimeout)
     }

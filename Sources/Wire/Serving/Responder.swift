@@ -155,7 +155,8 @@ struct Responder: Sendable {
 
     private func admitted(_ served: Served, _ exchange: Exchange) async throws -> Answer {
         let caller = Credentials(exchange.request, cookie: settings.sessionCookie)
-        let client = clients.client(of: exchange.request)
+        let origin = try await origin(of: exchange.request)
+        let client = origin.client
         try await clients.check(client, isKnown: caller.isPresent)
         let place = try await admission.enter(served.priority)
         var isServed = false
@@ -165,10 +166,10 @@ struct Responder: Sendable {
         do {
             switch served.kind {
             case .endpoint(let route, let reader):
-                let context = context(identified, caller, client, exchange)
+                let context = context(identified, caller, origin, exchange)
                 answer = try await call(route, reader, context, caller, exchange)
             case .page(let page):
-                answer = try await show(page, context(identified, caller, client, exchange), exchange)
+                answer = try await show(page, context(identified, caller, origin, exchange), exchange)
             case .surrounding(let handle): answer = try await handle(Query(encoded: exchange.target.query))
             }
         } catch let problem as Problem {
@@ -179,13 +180,44 @@ struct Responder: Sendable {
         return answer
     }
 
+    /// Where a request came from.
+    private enum Origin {
+        case client(ClientAddress?)
+        /// Another role passes on what a client asked of it, and has counted that client.
+        case role(clientAddress: String?)
+
+        /// Who is to be counted.
+        var client: ClientAddress? {
+            if case .client(let client) = self { client } else { nil }
+        }
+    }
+
+    private func origin(of request: Incoming) async throws -> Origin {
+        guard settings.servesServices, let proof = request.header(ServiceHeaders.proof) else {
+            return .client(clients.client(of: request))
+        }
+        guard case .service = try await identity(proof, nil) else {
+            throw Problem(.unauthenticated, "\(ServiceHeaders.proof) is no service token")
+        }
+        return .role(clientAddress: request.header(ServiceHeaders.client))
+    }
+
     private func context(
-        _ caller: Caller, _ credentials: Credentials, _ client: ClientAddress?, _ exchange: Exchange
+        _ caller: Caller, _ credentials: Credentials, _ origin: Origin, _ exchange: Exchange
     ) -> CallContext {
-        let timeout = timeout(exchange.request, caller)
+        var timeout = settings.requestTimeout
+        var address: String?
+        switch origin {
+        case .client(let client):
+            address = client?.text
+            if case .service = caller { timeout = deadline(of: exchange.request) }
+        case .role(let client):
+            address = client
+            timeout = deadline(of: exchange.request)
+        }
         var context = CallContext(caller: caller, timeout: timeout, trace: exchange.trace)
         context.accessToken = credentials.bearer ?? credentials.cookie
-        context.clientAddress = client?.text
+        context.clientAddress = address
         return context
     }
 

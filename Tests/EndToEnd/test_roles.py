@@ -1,0 +1,76 @@
+"""The settings that make one process of many: what does not fit together is refused at the start, by name."""
+
+import os
+import subprocess
+
+import pytest
+from shop import SOUK
+
+KEY = "k" * 32
+PEERS = {role: f"{role}=http://127.0.0.1:9" for role in ("users", "auth", "products", "payments", "notifications")}
+WRONG = {
+    "unknown role": (["--roles", "orders,kitchen"], {}, "SOUK_ROLES has 'kitchen', expected one of storefront"),
+    "no role": (["--roles", ","], {}, "SOUK_ROLES is empty"),
+    "peer missing": (["--roles", "products"], {}, "SOUK_PEERS lacks auth, which is called from here"),
+    "peer of no role": (["--peer", "kitchen=http://a"], {}, "SOUK_PEERS has 'kitchen'"),
+    "peer without URL": (["--peer", "auth"], {}, "SOUK_PEERS has 'auth', expected ROLE=http://HOST:PORT"),
+    "peer of a wrong scheme": (["--peer", "auth=ftp://a"], {}, "SOUK_PEERS has 'ftp://a', expected http(s)://HOST"),
+    "peer with a path": (["--peer", "auth=http://a/b"], {}, "without a path"),
+    "no key": (["--roles", "products", "--peer", PEERS["auth"]], {}, "SOUK_SERVICE_KEYS is not set"),
+    "short key": (
+        ["--roles", "products", "--peer", PEERS["auth"]],
+        {"SOUK_SERVICE_KEYS": "short"},
+        "SOUK_SERVICE_KEYS has a key of 5 characters, expected 32 or more",
+    ),
+    "events that reach nobody": (
+        ["--roles", "users", "--peer", PEERS["auth"]],
+        {"SOUK_SERVICE_KEYS": KEY},
+        "SOUK_EVENTS is local:, which reaches this process only",
+    ),
+    "database scheme": ([], {"SOUK_DATABASE": "mysql://a:hunter2@b/c"}, "SOUK_DATABASE is 'mysql://…@b/c', expected"),
+    "database name": (
+        [],
+        {"SOUK_DATABASE": "postgres://a:hunter2@b/", "SOUK_STAFF_PASSWORD": "long enough", "SOUK_SIGNING_KEYS": "keys"},
+        "the database's name is missing",
+    ),
+    "database option": (
+        [],
+        {
+            "SOUK_DATABASE": "postgres://a:hunter2@b/c?colour=red",
+            "SOUK_STAFF_PASSWORD": "long enough",
+            "SOUK_SIGNING_KEYS": "keys",
+        },
+        "unknown setting colour",
+    ),
+    "passwords that replicas would make up": (
+        [],
+        {"SOUK_DATABASE": "postgres://a:hunter2@b/c", "SOUK_SIGNING_KEYS": "keys"},
+        "SOUK_STAFF_PASSWORD is not set",
+    ),
+    "keys that replicas would make up": (
+        [],
+        {"SOUK_DATABASE": "postgres://a:hunter2@b/c", "SOUK_STAFF_PASSWORD": "long enough"},
+        "SOUK_SIGNING_KEYS is not set",
+    ),
+    "a replica of nothing": ([], {"SOUK_DATABASE_REPLICA": "postgres://b/c"}, "SOUK_DATABASE has no replica"),
+    "payments scheme": ([], {"SOUK_PAYMENTS": "paypal:"}, "SOUK_PAYMENTS is 'paypal:', expected sandbox: or stripe:"),
+    "stripe without its key": ([], {"SOUK_PAYMENTS": "stripe:"}, "SOUK_STRIPE_KEY is not set"),
+    "webhook networks": ([], {"SOUK_WEBHOOK_NETWORKS": "10.0.0"}, "'10.0.0' is no network"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_does_not_fit_is_named(tmp_path, case):
+    arguments, settings, message = WRONG[case]
+    environment = {"PATH": os.environ["PATH"], **settings}
+    ended = subprocess.run(
+        [SOUK, "serve", "--data", tmp_path / "data", "--port", "1", *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode in (1, 64), ended.stderr
+    assert message in ended.stderr
+    assert "hunter2" not in ended.stderr
