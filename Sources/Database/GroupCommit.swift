@@ -135,6 +135,7 @@ struct GroupCommit {
         } catch {
             session.rollback()
             if session.interruption != nil { return .interrupted }
+            if jobs.count > 1, session.wentOnAfterFailure { return .needsSeparation }
             if case DatabaseError.constraint = error, jobs.count > 1 { return .needsSeparation }
             if case DatabaseError.inputOutput = error { status.fail(error) }
             return .failed(error)

@@ -22,6 +22,16 @@ public final class Transaction {
         try session.execute(sql, arguments)
     }
 
+    /// Runs one statement of which nobody needs to know how many rows it changed, and which is not expected to fail.
+    ///
+    /// It may go out to a server with a later one or with the commit, one round trip for all. If it fails the closure
+    /// does, though perhaps only after its last line.
+    public func post(_ sql: String, _ arguments: any ValueConvertible...) throws {
+        try session.post(sql, arguments.map { $0.value })
+    }
+
+    public func post(_ sql: String, _ arguments: [Value]) throws { try session.post(sql, arguments) }
+
     /// All rows, in memory. For many, use `forEach`.
     public func rows(_ sql: String, _ arguments: any ValueConvertible...) throws -> [Row] {
         try session.rows(sql, arguments.map { $0.value })
@@ -54,6 +64,8 @@ protocol Session: AnyObject {
     func rows(_ sql: String, _ arguments: [Value]) throws -> [Row]
     func row(_ sql: String, _ arguments: [Value]) throws -> Row?
     func forEach(_ sql: String, _ arguments: [Value], _ body: (Row) throws -> Void) throws
+    /// Like `execute`, but it may be sent, and fail, later: with the next statement, or with the commit.
+    func post(_ sql: String, _ arguments: [Value]) throws
     /// Several statements, without parameters.
     func executeScript(_ sql: String) throws
 
@@ -97,5 +109,6 @@ extension Session {
         set {}
     }
     var interruption: (any Error)? { nil }
+    func post(_ sql: String, _ arguments: [Value]) throws { _ = try execute(sql, arguments) }
     func recover(tries: Int) -> Bool { false }
 }

@@ -51,7 +51,7 @@ public enum Outbox {
 
     static func append(_ event: Event, for consumer: String?, in transaction: Transaction) throws {
         // Writers take turns, so that numbers become visible in their order: no reader goes past one that comes later.
-        try transaction.execute(
+        try transaction.post(
             """
             INSERT INTO outbox (id, type, subject, time, data, trace, consumer) VALUES ($1, $2, $3, $4, $5, $6, $7)
             """, event.id, event.type, event.subject, event.time, event.data, event.trace?.traceparent, consumer)

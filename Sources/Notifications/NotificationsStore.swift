@@ -33,7 +33,7 @@ struct NotificationsStore: Sendable {
     func insert(_ rows: [Row]) async throws {
         try await database.write { transaction in
             for row in rows {
-                try transaction.execute(
+                try transaction.post(
                     """
                     INSERT INTO notifications (id, key, type, order_id, customer, recipient, subject, status, error,
                         created_at)

@@ -67,7 +67,7 @@ struct OrdersStore: Sendable {
                     ])
             else { throw Problem(.internalError, "the order was not written") }
             for (position, line) in order.lines.enumerated() {
-                try transaction.execute(
+                try transaction.post(
                     """
                     INSERT INTO order_lines (order_id, position, sku, title, quantity, unit_price, total, image)
                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -77,10 +77,10 @@ struct OrdersStore: Sendable {
                         line.unit_price.amount.value, line.total.amount.value, line.image.value,
                     ])
             }
-            try transaction.execute(
+            try transaction.post(
                 "INSERT INTO idempotency_keys (scope, key, fingerprint, order_id) VALUES ($1, $2, $3, $4)",
                 checkout.scope, checkout.key, checkout.fingerprint, order.id)
-            try transaction.execute(
+            try transaction.post(
                 """
                 INSERT INTO sagas (order_id, kind, token, cart, owner, lease_until, started_at)
                 VALUES ($1, 'checkout', $2, $3, $4, $5, $6)
@@ -112,11 +112,11 @@ struct OrdersStore: Sendable {
                 """, order.id, order.updated_at)
             // Whoever drove it meanwhile may have begun a cancellation since: that one stays.
             guard changed == 1 else { return false }
-            try transaction.execute("DELETE FROM sagas WHERE order_id = $1", order.id)
+            try transaction.post("DELETE FROM sagas WHERE order_id = $1", order.id)
             try Outbox.append(event, in: transaction)
             if let cart {
                 // What was put into it while the order was placed stays there.
-                try transaction.execute(
+                try transaction.post(
                     """
                     DELETE FROM cart_lines
                     WHERE cart = $1 AND sku IN (SELECT sku FROM order_lines WHERE order_id = $2)

@@ -19,7 +19,7 @@ extension PaymentsStore {
             for order in orders {
                 let isTaken = taken.contains(order.description)
                 if isTaken {
-                    try transaction.execute(
+                    try transaction.post(
                         """
                         INSERT INTO postings (order_id, entry, account, amount, currency, at)
                         SELECT order_id, 'capture', 'holds', -amount, currency, $2 FROM payments

@@ -178,7 +178,7 @@ struct PaymentsStore: Sendable {
         _ transaction: Transaction
     ) throws {
         guard amount.amount > 0 else { return }
-        try transaction.execute(
+        try transaction.post(
             """
             INSERT INTO postings (order_id, entry, account, amount, currency, at)
             VALUES ($1, $2, $3, -$5, $6, $7), ($1, $2, $4, $5, $6, $7)

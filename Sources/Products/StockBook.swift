@@ -43,7 +43,7 @@ struct StockBook {
             : try transaction.row(Self.change, sku, entry.onHand, entry.reserved)
         guard let updated else { return nil }
         let level = StockLevel(sku: sku, on_hand: try updated.int64(3), reserved: try updated.int64(4))
-        try transaction.execute(
+        try transaction.post(
             Self.write, try updated.int64(0), try updated.int64(2), entry.kind.rawValue, entry.onHand, entry.reserved,
             entry.order, entry.reason, now)
         changes.movements += 1

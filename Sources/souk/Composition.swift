@@ -37,8 +37,10 @@ struct Shop: Sendable {
     private let outbound: OutboundHTTP
     private let folder: DataFolder?
 
-    /// Opens the shop, runs the work, and closes it whatever happens.
+    /// Opens the shop's catalogue, runs the work, and closes it whatever happens.
     static func using<T>(_ settings: Settings, _ work: (Shop) async throws -> T) async throws -> T {
+        var settings = settings
+        if settings.database.scheme != "sqlite" { settings.place.roles = [.products] }
         let shop = try await open(settings)
         do {
             let result = try await work(shop)

@@ -80,8 +80,11 @@ struct Databases: Sendable {
 
     private static func open(_ store: Store, for use: Use, _ settings: Settings) async throws -> any Database {
         let name = store.rawValue
+        // What the sandbox loses in a power cut, a real gateway would have kept: it is not the shop's promise.
+        let isDurable = store != .sandbox
         guard settings.database.scheme == "sqlite" else {
             var options = PostgresDatabase.Options()
+            options.isDurable = isDurable
             options.replica = settings.databaseReplica
             options.closuresPerCommit = min(options.closuresPerCommit, settings.groupCommit)
             return try await PostgresDatabase.open(url: settings.database.text, schema: name, options: options)
@@ -91,8 +94,7 @@ struct Databases: Sendable {
         if case .looking = use { return try await SQLiteDatabase.openReadOnly(path: path) }
         var options = SQLiteDatabase.Options()
         options.name = name
-        // What the sandbox loses in a power cut, a real gateway would have kept: it is not the shop's promise.
-        options.synchronous = store == .sandbox ? .normal : .full
+        options.synchronous = isDurable ? .full : .normal
         options.closuresPerCommit = settings.groupCommit
         return try await SQLiteDatabase.open(path: path, options: options)
     }

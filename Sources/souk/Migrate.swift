@@ -40,7 +40,7 @@ struct Migrate: AsyncParsableCommand {
             await databases.close()
         }
         // Every replica of Auth then finds the same.
-        if settings.place.roles.contains(.auth) { _ = try await SigningKeys.kept(in: settings.signingKeys) }
+        if settings.isSet("SOUK_SIGNING_KEYS") { _ = try await SigningKeys.kept(in: settings.signingKeys) }
         if json { return try Console.print(json: schemas) }
         for schema in schemas {
             Console.say(

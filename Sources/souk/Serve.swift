@@ -42,6 +42,7 @@ struct Serve: AsyncParsableCommand {
             "SOUK_HOST": host, "SOUK_PORT": port.map(String.init), "SOUK_ROLES": roles,
             "SOUK_PEERS": peer.isEmpty ? nil : peer.joined(separator: ","),
         ])
+        try settings.requireShared()
         let telemetry = Telemetry.bootstrap(telemetryOptions(settings))
         let logger = Logger(label: "souk")
         let edge = EdgeCache(maxBytes: settings.edgeCacheBytes)

@@ -214,19 +214,6 @@ extension Settings {
             throw SettingsError(
                 "SOUK_DATABASE_REPLICA is '\(database)', but SOUK_DATABASE has no replica: it is SQLite")
         }
-        if database.scheme != "sqlite" {
-            // Replicas that each made up their own would each undo what the other did.
-            if place.roles.contains(.users), staffPassword == nil {
-                throw SettingsError(
-                    "SOUK_STAFF_PASSWORD is not set, expected the password of \(staffEmail): on SQLite one is made up"
-                )
-            }
-            if place.roles.contains(.auth), !isSet("SOUK_SIGNING_KEYS") {
-                throw SettingsError(
-                    "SOUK_SIGNING_KEYS is not set, expected the folder of the keys that all processes of Auth share"
-                )
-            }
-        }
         if payments.scheme == "stripe", place.roles.contains(.payments) {
             guard let stripeKey, stripeKey.hasPrefix("sk_") || stripeKey.hasPrefix("rk_") else {
                 throw SettingsError("SOUK_STRIPE_KEY is not set, expected Stripe's secret key, sk_… or rk_…")
@@ -301,6 +288,21 @@ extension Settings {
 }
 
 extension Settings {
+    /// What a process makes up for itself on SQLite, processes that share a server must be told: each would undo what
+    /// the other did.
+    /// - Throws: `SettingsError` where it was not.
+    func requireShared() throws {
+        guard database.scheme != "sqlite" else { return }
+        if place.roles.contains(.users), staffPassword == nil {
+            throw SettingsError(
+                "SOUK_STAFF_PASSWORD is not set, expected the password of \(staffEmail): on SQLite one is made up")
+        }
+        if place.roles.contains(.auth), !isSet("SOUK_SIGNING_KEYS") {
+            throw SettingsError(
+                "SOUK_SIGNING_KEYS is not set, expected the folder of the keys that all processes of Auth share")
+        }
+    }
+
     /// Whether somebody gave the setting a value.
     func isSet(_ name: String) -> Bool { report.contains { $0.name == name && $0.source != "default" } }
 }

@@ -44,7 +44,7 @@ WRONG = {
     ),
     "passwords that replicas would make up": (
         [],
-        {"SOUK_DATABASE": "postgres://a:hunter2@b/c", "SOUK_SIGNING_KEYS": "keys"},
+        {"SOUK_DATABASE": "postgres://a:hunter2@127.0.0.1:9/c", "SOUK_SIGNING_KEYS": "keys"},
         "SOUK_STAFF_PASSWORD is not set",
     ),
     "keys that replicas would make up": (

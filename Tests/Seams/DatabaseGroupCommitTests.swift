@@ -52,6 +52,51 @@ struct DatabaseGroupCommitTests {
         await database.close()
     }
 
+    @Test(
+        "what is posted is there before what comes after it, and with the commit", arguments: DatabaseEngine.withReaders
+    )
+    func posting(engine: DatabaseEngine) async throws {
+        let database = try await DatabasePlace(engine).openWithThings()
+        let seen = try await database.write { transaction in
+            for number in 0..<100 {
+                try transaction.post("INSERT INTO things (name, amount) VALUES ($1, $2)", "posted \(number)", number)
+            }
+            let seen = try transaction.row("SELECT count(*) FROM things")?.int(0)
+            try transaction.post("UPDATE things SET amount = amount + 1")
+            return seen
+        }
+        #expect(seen == 100)
+        try await database.write { try $0.post("UPDATE things SET amount = amount + 1") }
+        #expect(try await database.read { try $0.row("SELECT sum(amount) FROM things")?.int(0) } == 4_950 + 200)
+        await database.close()
+    }
+
+    @Test("what is posted and fails takes its own closure with it and no other", arguments: DatabaseEngine.withReaders)
+    func failedPosting(engine: DatabaseEngine) async throws {
+        let database = try await DatabasePlace(engine).openWithThings()
+        try await database.add("taken")
+        try await database.holdUntilWaiting(30) { group in
+            for number in 0..<30 {
+                group.addTask {
+                    let name = number % 10 == 7 ? "taken" : "kept \(number)"
+                    do {
+                        try await database.write { transaction in
+                            try transaction.post("INSERT INTO things (name, amount) VALUES ($1, 1)", name)
+                            if number % 2 == 0 { _ = try transaction.row("SELECT count(*) FROM things") }
+                            try transaction.post("INSERT INTO things (name, amount) VALUES ($1, 1)", "with \(number)")
+                        }
+                        #expect(name != "taken")
+                    } catch let DatabaseError.constraint(kind, _) {
+                        #expect(name == "taken" && kind == .unique)
+                    }
+                }
+            }
+        }
+        let kept = (0..<30).filter { $0 % 10 != 7 }.flatMap { ["kept \($0)", "with \($0)"] }
+        #expect(try await database.names == (kept + ["taken"]).sorted())
+        await database.close()
+    }
+
     @Test("a constraint that is checked at the commit fails its own closure alone", arguments: DatabaseEngine.all)
     func deferredConstraint(engine: DatabaseEngine) async throws {
         let database = try await DatabasePlace(engine).open()

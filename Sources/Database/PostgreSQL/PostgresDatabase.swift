@@ -16,6 +16,8 @@ public struct PostgresDatabase: Database {
         public var closuresPerCommit = 128
         /// How many closures may wait to write, and as many to read; more are refused with `DatabaseError.overloaded`.
         public var queueLimit = 8_192
+        /// Whether a commit is on the disk when it is acknowledged. If not, the last ones may be lost with the server.
+        public var isDurable = true
         /// For one statement, the wait for locks included; then `DatabaseError.timedOut`.
         public var statementTimeout = Duration.seconds(30)
         /// For the writers' turn, or a row that another program holds; then `DatabaseError.busy`.

@@ -19,6 +19,8 @@ extension PostgresSession {
     /// Nothing is sent yet: it goes out with the first statement.
     func begin() throws {
         framing = []
+        posted = []
+        hasSavepoint = false
         isBegun = true
         isBeginSent = false
         hasFailed = false
@@ -29,12 +31,18 @@ extension PostgresSession {
     }
 
     func commit() throws {
+        // Its identifier must be known before it is committed.
+        if !isBeginSent, !posted.isEmpty { try flush() }
         guard isBeginSent else { return ended() }
+        var (framed, before) = (0, 0)
         do {
             guard let link else { throw PostgresLost(reason: "the connection was lost") }
-            try sendFraming(on: link)
+            framed = try sendFraming(on: link)
+            let prepared = try sendPosted(on: link)
+            before = framed + prepared.commands
             try link.send("COMMIT")
             let answers = try link.receive()
+            prepared.remember(answers, from: framed, in: self)
             ended()
             // It says ROLLBACK where a statement had failed before.
             guard answers.last?.verb == "COMMIT" else {
@@ -43,8 +51,9 @@ extension PostgresSession {
         } catch let lost as PostgresLost {
             try findOut(after: lost)
         } catch let refusal as PostgresRefusal {
-            ended()
-            throw failure(refusal, inFraming: false, "COMMIT")
+            if (framed..<before).contains(refusal.command) { blamePosted() }
+            rollback()
+            throw failure(refusal, inFraming: refusal.command < framed, "COMMIT")
         }
     }
 
@@ -58,16 +67,22 @@ extension PostgresSession {
             }
         }
         ended()
+        if isUntidy { disconnect() }
     }
 
     private func ended() {
         framing = []
+        posted = []
+        hasSavepoint = false
         isBegun = false
         isBeginSent = false
         hasFailed = false
     }
 
-    func savepoint() throws { framing.append("SAVEPOINT closure") }
+    func savepoint() throws {
+        hasSavepoint = true
+        framing.append("SAVEPOINT closure")
+    }
     func releaseSavepoint() throws { framing.append("RELEASE SAVEPOINT closure") }
 
     func rollBackToSavepoint() throws {

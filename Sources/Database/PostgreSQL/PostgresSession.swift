@@ -15,6 +15,14 @@ final class PostgresSession: Session {
 
     /// What goes out before the next statement.
     var framing: [String] = []
+    /// And behind that, what nobody waits for.
+    var posted: [(sql: String, values: [Value])] = []
+    /// A closure may be undone by itself: what it posts is run at once, so that its failure is its own.
+    var hasSavepoint = false
+    /// Statements were prepared that are not known here: the connection is given up with the transaction.
+    var isUntidy = false
+    /// So many are held back at most.
+    private static let mostPosted = 64
     var isBegun = false
     var isBeginSent = false
     /// A statement failed: only a rollback is possible.
@@ -41,6 +49,14 @@ final class PostgresSession: Session {
     // MARK: Statements
 
     func execute(_ sql: String, _ arguments: [Value]) throws -> Int { try run(sql, arguments).changes }
+
+    func post(_ sql: String, _ arguments: [Value]) throws {
+        guard isBegun, !survivesFailures, !hasSavepoint, !hasFailed, interruption == nil, posted.count < Self.mostPosted
+        else { return _ = try run(sql, arguments) }
+        try PostgresStatements.check(PostgresStatements.verb(sql), sql)
+        posted.append((sql, arguments))
+        hasWritten = true
+    }
 
     func rows(_ sql: String, _ arguments: [Value]) throws -> [Row] {
         let result = try run(sql, arguments)
@@ -77,6 +93,7 @@ final class PostgresSession: Session {
         do {
             let link = try connected()
             try sendFraming(on: link)
+            _ = try sendPosted(on: link)
             try keep(link.receive())
             try link.script(sql)
         } catch {
@@ -93,7 +110,6 @@ final class PostgresSession: Session {
         }
         let verb = PostgresStatements.verb(sql)
         try PostgresStatements.check(verb, sql)
-        try arguments.set(values, sql: sql)
         let result = try exchange(sql, values, cursor)
         if result.isEmptyStatement { throw DatabaseError.statement(reason: "no statement", sql: sql) }
         switch verb {
@@ -106,49 +122,111 @@ final class PostgresSession: Session {
 
     /// The statement and all that goes with it, in one round trip.
     private func exchange(_ sql: String, _ values: [Value], _ cursor: String?) throws -> PostgresResult {
-        var before = 0
+        var (framed, before) = (0, 0)
         var new: String?
         do {
             let link = try connected()
-            before = try sendFraming(on: link)
+            framed = try sendFraming(on: link)
+            let prepared = try sendPosted(on: link)
+            before = framed + prepared.commands
             if survivesFailures, isBegun {
                 try link.send("SAVEPOINT statement")
                 before += 1
             }
             if let cursor {
+                try arguments.set(values, sql: sql)
                 // Its plan is its own, and a look at a whole table is what it is for.
                 try link.send("SET LOCAL enable_seqscan = on")
                 before += 1
                 try link.send("DECLARE \(cursor) NO SCROLL CURSOR FOR " + sql, arguments)
                 try link.send(Self.fetch(cursor))
-            } else if settings.url.isBehindPooler {
-                try link.send(sql, arguments)
             } else {
-                let known = statements.find(sql, values)
-                let name = known ?? statements.nextName()
-                if known == nil {
-                    new = name
-                    try link.sendPrepare(name, sql, types: arguments.types)
-                }
-                try link.sendPrepared(name, arguments)
+                new = try send(sql, values, on: link)
             }
             if survivesFailures, isBegun { try link.send("RELEASE SAVEPOINT statement") }
             let answers = try link.receive()
             try keep(answers)
+            prepared.remember(answers, from: framed, in: self)
             if let new { remember(new, sql, types: answers[before + 1].parameterTypes) }
             if !isBegun { try end(link) }
             return answers[before + (cursor != nil ? 1 : new != nil ? 2 : 0)]
         } catch {
+            let command = (error as? PostgresRefusal)?.command ?? before
             // It is prepared, though it failed when it was run.
-            if let new, let refusal = error as? PostgresRefusal, refusal.command >= before + 2 {
-                remember(new, sql, types: arguments.types)
-            }
+            if let new, error is PostgresRefusal, command >= before + 2 { remember(new, sql, types: arguments.types) }
             if !isBegun, let link, !link.isLost { try? end(link) }  // what is lost shows at the next statement
-            throw failure(error, inFraming: (error as? PostgresRefusal).map { $0.command < before } ?? false, sql)
+            if (framed..<before).contains(command) { blamePosted() }
+            throw failure(error, inFraming: command < framed, sql)
         }
     }
 
+    /// - Returns: the name under which it is being prepared, where it was not yet: then it is three commands, else one.
+    private func send(_ sql: String, _ values: [Value], on link: PostgresLink) throws -> String? {
+        try arguments.set(values, sql: sql)
+        if settings.url.isBehindPooler {
+            try link.send(sql, arguments)
+            return nil
+        }
+        if let known = statements.find(sql, values) {
+            try link.sendPrepared(known, arguments)
+            return nil
+        }
+        let name = statements.nextName()
+        try link.sendPrepare(name, sql, types: arguments.types)
+        try link.sendPrepared(name, arguments)
+        return name
+    }
+
+    /// What was posted and is on its way.
+    struct Posted {
+        var commands = 0
+        /// Those that are prepared with it, and where.
+        var new: [(name: String, sql: String, command: Int)] = []
+
+        /// - Parameter start: the index of its first answer.
+        func remember(_ answers: [PostgresResult], from start: Int, in session: PostgresSession) {
+            for entry in new {
+                session.remember(entry.name, entry.sql, types: answers[start + entry.command + 1].parameterTypes)
+            }
+        }
+    }
+
+    func sendPosted(on link: PostgresLink) throws -> Posted {
+        var sent = Posted()
+        for statement in posted {
+            let name = try send(statement.sql, statement.values, on: link)
+            if let name {
+                sent.new.append((name, statement.sql, sent.commands))
+                isUntidy = true  // until it is known
+            }
+            sent.commands += name == nil ? 1 : 3
+        }
+        posted = []
+        return sent
+    }
+
+    /// Sends what was posted and waits for it.
+    func flush() throws {
+        var framed = 0
+        do {
+            let link = try connected()
+            framed = try sendFraming(on: link)
+            let prepared = try sendPosted(on: link)
+            let answers = try link.receive()
+            try keep(answers)
+            prepared.remember(answers, from: framed, in: self)
+        } catch {
+            let isInFraming = (error as? PostgresRefusal).map { $0.command < framed } ?? false
+            if error is PostgresRefusal, !isInFraming { blamePosted() }
+            throw failure(error, inFraming: isInFraming, "")
+        }
+    }
+
+    /// Whose it was shows when each closure has a transaction of its own.
+    func blamePosted() { wentOnAfterFailure = true }
+
     private func remember(_ name: String, _ sql: String, types: [UInt32]) {
+        isUntidy = false
         if let oldest = statements.add(name, sql, types: types) { surplus.append("DEALLOCATE \(oldest)") }
     }
 
@@ -204,6 +282,7 @@ final class PostgresSession: Session {
     /// On the thread that uses it.
     func disconnect() {
         link = nil
+        isUntidy = false
         statements.removeAll()
         surplus = []
     }
