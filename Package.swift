@@ -73,9 +73,10 @@ let package = Package(
         .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"]), .brew(["hiredis"])]),
         library("Redis", ["Kernel", "CHiredis", logging]),
         library("Cache", ["Kernel", "Redis", lifecycle, logging]),
-        library("Objects", ["Kernel"]),
+        library("Objects", ["Kernel", crypto]),
         library("Events", ["Kernel", "Database", "Redis", lifecycle, logging, metrics]),
-        library("Mail", ["Kernel"]),
+        .systemLibrary(name: "CCurl", providers: [.apt(["libcurl4-openssl-dev"]), .brew(["curl"])]),
+        library("Mail", ["Kernel", "CCurl"]),
         library("Telemetry", ["Kernel", httpClient, lifecycle, logging, metrics, tracing] + nio),
         library(
             "Wire",
@@ -112,7 +113,10 @@ let package = Package(
         test("Contracts", ["Products", "Orders", "Payments", "Wire", "PostgresPeer", lifecycle, logging] + seams),
         test(
             "Seams",
-            ["Database", "Redis", "Cache", "Objects", "Events", "Mail", "Kernel", "PostgresPeer", lifecycle, logging]),
+            [
+                "Database", "Redis", "Cache", "Objects", "Events", "Mail", "Kernel", "Wire", "PostgresPeer", crypto,
+                lifecycle, logging,
+            ]),
         test("Telemetry", ["Telemetry", "Kernel"]),
         test("Wire", ["Wire", "Kernel", "LoopbackPeer", crypto, lifecycle, logging] + nio),
         test("Products", ["Products", "PostgresPeer", logging] + seams),

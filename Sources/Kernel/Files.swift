@@ -78,9 +78,10 @@ public enum Files {
         if isSynced { try syncFolder(of: path) }
     }
 
-    /// The content, or `FileError.missing`, or `.tooLarge`.
-    public static func read(_ path: String, limit: Int) throws(FileError) -> [UInt8] {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+    /// The content, or `FileError.missing`, or `.tooLarge`. Links are followed only for who asks for it: what
+    /// Kubernetes mounts is links.
+    public static func read(_ path: String, limit: Int, followsLinks: Bool = false) throws(FileError) -> [UInt8] {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | (followsLinks ? 0 : O_NOFOLLOW))
         guard descriptor >= 0 else { throw FileError(path, errno) }
         defer { close(descriptor) }
         var status = stat()

@@ -69,3 +69,12 @@ public func workBehindOthers() {
     setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 15)  // On Linux 0 is the calling thread alone.
     #endif
 }
+
+/// The calling thread gets an error, and is not killed, when it writes to a connection whose other end is gone. For C
+/// libraries that do not ask for that themselves.
+public func ignoreBrokenPipes() {
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    sigaddset(&signals, SIGPIPE)
+    pthread_sigmask(SIG_BLOCK, &signals, nil)
+}

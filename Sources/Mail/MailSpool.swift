@@ -30,11 +30,11 @@ public struct MailSpool: Mailer {
 }
 
 /// Runs the work on a thread of its own, behind all others: making a file costs more than the order it tells of.
-private func behindOthers(_ work: @escaping @Sendable () throws -> Void) async throws {
-    try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+func behindOthers<Result: Sendable>(_ work: @escaping @Sendable () throws -> Result) async throws -> Result {
+    try await withCheckedThrowingContinuation { continuation in
         startThread(named: "mail") {
             workBehindOthers()
-            continuation.resume(with: Result { try work() })
+            continuation.resume(with: Swift.Result { try work() })
         }
     }
 }

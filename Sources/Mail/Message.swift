@@ -28,8 +28,8 @@ public struct Message: Sendable, Hashable {
 
 /// Hands messages on. A message may be handed on twice after a crash, with the same id.
 public protocol Mailer: Sendable {
-    /// Returns once all are taken over. Messages that can never be sent are found before any is sent: `MailError`. With
-    /// any other error some may have been taken over and some not, and sending all again is right.
+    /// Returns once all are taken over. `MailError` names one message that can never be sent; sending all others again
+    /// is right, as is sending all again with any other error: some may have been taken over and some not.
     func send(_ messages: [Message]) async throws
 }
 

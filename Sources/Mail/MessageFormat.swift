@@ -173,20 +173,6 @@ extension [UInt8] {
             }
         }
     }
-
-    fileprivate var base64: String {
-        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-        var out: [UInt8] = []
-        for start in stride(from: 0, to: count, by: 3) {
-            let group = (0..<3).map { start + $0 < count ? UInt32(self[start + $0]) : 0 }
-            let bits = group[0] << 16 | group[1] << 8 | group[2]
-            for digit in 0..<4 {
-                let isPadding = start + digit > count
-                out.append(isPadding ? UInt8(ascii: "=") : alphabet[Int(bits >> UInt32(18 - digit * 6) & 63)])
-            }
-        }
-        return String(decoding: out, as: UTF8.self)
-    }
 }
 
 extension UInt8 {

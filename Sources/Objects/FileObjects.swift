@@ -159,8 +159,3 @@ public final class FileObjects: ObjectStore {
         return names
     }
 }
-
-extension String {
-    /// By their bytes: what S3 does, and what Swift's own order is not.
-    fileprivate func precedes(_ other: String) -> Bool { utf8.lexicographicallyPrecedes(other.utf8) }
-}

@@ -29,13 +29,13 @@ public struct Object: Sendable, Equatable {
     }
 }
 
-/// What is wrong with a request. What is wrong with the disk is a `FileError`.
+/// What is wrong with a request. What is wrong with the disk is a `FileError`, with S3 an `S3Error`.
 public enum ObjectError: Error, Sendable, Equatable {
     case invalidKey(String, reason: String)
     case invalidContentType(String)
     case invalidLimit(Int)
     case tooLarge(key: String, bytes: Int, limit: Int)
-    /// The file does not hold an object as it was written.
+    /// The file, or the bucket, does not hold an object as it was written.
     case damaged(path: String)
 }
 
@@ -97,4 +97,9 @@ enum ObjectKey {
             contentType.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F })
         else { throw .invalidContentType(contentType) }
     }
+}
+
+extension String {
+    /// By their bytes: what S3 does, and what Swift's own order is not.
+    func precedes(_ other: String) -> Bool { utf8.lexicographicallyPrecedes(other.utf8) }
 }

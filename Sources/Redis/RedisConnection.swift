@@ -123,15 +123,6 @@ final class RedisConnection {
         time.tv_usec = .init(microseconds % 1_000_000)
         return time
     }
-
-    /// A thread that writes to a connection whose other end is gone gets an error and is not killed. For the calling
-    /// thread: hiredis does not ask for that itself.
-    static func ignoreBrokenPipes() {
-        var signals = sigset_t()
-        sigemptyset(&signals)
-        sigaddset(&signals, SIGPIPE)
-        pthread_sigmask(SIG_BLOCK, &signals, nil)
-    }
 }
 
 extension RedisValue {

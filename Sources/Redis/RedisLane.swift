@@ -83,7 +83,7 @@ final class RedisLane: Sendable {
     // MARK: - The thread
 
     private func run() {
-        RedisConnection.ignoreBrokenPipes()
+        ignoreBrokenPipes()
         var connection: RedisConnection?
         var batch: [Request] = []
         var failures = 0

@@ -73,7 +73,7 @@ public final class RedisListener: Sendable {
     private var isStopped: Bool { state.withLock { $0.isStopped } }
 
     private func listen() {
-        RedisConnection.ignoreBrokenPipes()
+        ignoreBrokenPipes()
         var failures = 0
         while !isStopped {
             do throws(RedisConnection.Broken) {

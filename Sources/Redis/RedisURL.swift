@@ -1,3 +1,5 @@
+import Kernel
+
 /// Where a Redis server is, and who asks: `redis://[[user]:password@]host[:port][/database]`.
 public struct RedisURL: Sendable, Equatable {
     public static let form = "redis://[:password@]host[:port][/database]"
@@ -44,8 +46,8 @@ public struct RedisURL: Sendable, Equatable {
 
     private static func credentials(_ text: Substring?) throws(Invalid) -> (String?, String?) {
         guard let text else { return (nil, nil) }
-        guard let colon = text.firstIndex(of: ":"), let user = decoded(text[..<colon]),
-            let password = decoded(text[text.index(after: colon)...]), !password.isEmpty
+        guard let colon = text.firstIndex(of: ":"), let user = text[..<colon].percentDecoded,
+            let password = text[text.index(after: colon)...].percentDecoded, !password.isEmpty
         else { throw Invalid(description: "what stands before @ is not as expected: \(form)") }
         return (user.isEmpty ? nil : user, password)
     }
@@ -76,24 +78,6 @@ public struct RedisURL: Sendable, Equatable {
             throw Invalid(description: "the database is '\(text)', expected a number such as 0")
         }
         return number
-    }
-
-    /// Without %-encoding; nil where that is broken.
-    private static func decoded(_ text: Substring) -> String? {
-        var bytes: [UInt8] = []
-        var rest = Array(text.utf8)[...]
-        while let byte = rest.popFirst() {
-            guard byte == UInt8(ascii: "%") else {
-                bytes.append(byte)
-                continue
-            }
-            guard rest.count >= 2, let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) else {
-                return nil
-            }
-            bytes.append(value)
-            rest = rest.dropFirst(2)
-        }
-        return String(validating: bytes, as: UTF8.self)
     }
 }
 

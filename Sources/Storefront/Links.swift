@@ -1,3 +1,5 @@
+import Kernel
+
 /// Addresses, written one way only, so that one page has one address.
 enum Links {
     static func product(_ handle: String) -> String { "/products/" + segment(handle) }
@@ -16,19 +18,7 @@ enum Links {
     }
 
     /// Percent-encoded for one segment of a path or one value of a query.
-    static func segment(_ text: String) -> String {
-        guard !text.utf8.allSatisfy(isUnreserved) else { return text }
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(text.utf8.count * 2)
-        for byte in text.utf8 {
-            if isUnreserved(byte) {
-                bytes.append(byte)
-            } else {
-                bytes += [UInt8(ascii: "%"), hex[Int(byte >> 4)], hex[Int(byte & 15)]]
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self)
-    }
+    static func segment(_ text: String) -> String { text.percentEncoded() }
 
     /// Where to go after a log-in: a path of this shop, nothing that a browser takes for another host.
     static func inside(_ path: String?) -> String? {
@@ -43,17 +33,5 @@ enum Links {
     static func image(_ source: String?) -> String? {
         guard let source, source.hasPrefix("/images/") || source.hasPrefix("https://") else { return nil }
         return source
-    }
-
-    private static let hex = Array("0123456789ABCDEF".utf8)
-
-    private static func isUnreserved(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
-            UInt8(ascii: "~"):
-            true
-        default: false
-        }
     }
 }

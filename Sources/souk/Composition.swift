@@ -2,6 +2,7 @@ import Auth
 import Contracts
 import Database
 import Events
+import FoundationEssentials
 import Kernel
 import Logging
 import Mail
@@ -35,6 +36,8 @@ struct Shop: Sendable {
 
     let local: LocalServices
     private let outbound: OutboundHTTP
+    /// Nil where mail is spooled, or is another process's.
+    private let smtp: SMTPMailer?
     private let folder: DataFolder?
 
     /// Opens the shop's catalogue, runs the work, and closes it whatever happens.
@@ -88,9 +91,11 @@ struct Shop: Sendable {
             settings.place.isWhole
             ? nil : settings.place.serviceKeys.flatMap { ServiceTokens(keys: $0, clock: clock) }
         backEnds = try BackEnds(settings, staleness, clock, logger)
-        objects = try FileObjects(folder: settings.objects.rest)
+        let makeObjects = try Self.objects(settings, clock)
+        smtp = roles.contains(.notifications) ? try settings.mail.smtp("SOUK_MAIL").map { try SMTPMailer($0) } : nil
         peers = Peers(settings.place, tokens, clock: clock)
         outbound = OutboundHTTP()
+        objects = makeObjects(outbound.send)
 
         var services = LocalServices()
         if roles.contains(.products) {
@@ -140,7 +145,8 @@ struct Shop: Sendable {
         }
         if roles.contains(.notifications) {
             let local = try Notifications(
-                database: databases[.notifications], mailer: MailSpool(folder: settings.mail.rest),
+                database: databases[.notifications],
+                mailer: (smtp as (any Mailer)?) ?? MailSpool(folder: settings.mail.rest),
                 shop: settings.shop.name, publicURL: settings.publicURL, clock: clock)
             let hooks = Webhooks(
                 database: databases[.notifications],
@@ -163,6 +169,23 @@ struct Shop: Sendable {
         local = services
     }
 
+    /// All that can be wrong is found here; the rest waits for the connections.
+    private static func objects(
+        _ settings: Settings, _ clock: any WallClock
+    ) throws -> (@escaping Outbound) -> any ObjectStore {
+        guard let url = try settings.objects.s3("SOUK_OBJECTS") else {
+            let files = try FileObjects(folder: settings.objects.rest)
+            return { _ in files }
+        }
+        do {
+            let environment = ProcessInfo.processInfo.environment
+            let source = try AWSCredentialSource.named(in: environment, region: url.region)
+            return { S3Objects(url, source, clock: clock, send: $0) }
+        } catch {
+            throw SettingsError("SOUK_OBJECTS: \(error)")
+        }
+    }
+
     private static func gateway(
         _ settings: Settings, _ databases: Databases, _ outbound: OutboundHTTP, _ clock: any WallClock
     ) throws -> any Gateway {
@@ -183,6 +206,7 @@ struct Shop: Sendable {
     func close() async {
         await databases.close()
         await backEnds.close()
+        await smtp?.close()
         await peers.close()
         do { try await outbound.shutdown() } catch { Console.complain("connections did not close: \(error)") }
         folder?.release()

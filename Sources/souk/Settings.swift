@@ -3,6 +3,8 @@ import Contracts
 import Database
 import FoundationEssentials
 import Kernel
+import Mail
+import Objects
 import Redis
 import SystemPackage
 import Wire
@@ -83,6 +85,22 @@ struct Settings: Sendable {
             guard scheme == "redis" else { return nil }
             do { return try RedisURL(text) } catch { throw SettingsError("\(setting): \(error)") }
         }
+
+        /// Nil unless it is S3.
+        func s3(_ setting: String) throws -> S3URL? {
+            guard scheme == "s3" else { return nil }
+            do {
+                return try S3URL(text, environment: ProcessInfo.processInfo.environment)
+            } catch {
+                throw SettingsError("\(setting): \(error)")
+            }
+        }
+
+        /// Nil unless it is a mail server.
+        func smtp(_ setting: String) throws -> SMTPURL? {
+            guard scheme == "smtp" else { return nil }
+            do { return try SMTPURL(text) } catch { throw SettingsError("\(setting): \(error)") }
+        }
     }
 }
 
@@ -113,8 +131,11 @@ extension Settings {
             "SOUK_EVENTS", "local:", ["local": "local:", "redis": RedisURL.form], "From one service to the others")
         _ = try (cache.redis("SOUK_CACHE"), events.redis("SOUK_EVENTS"))
         objects = try reader.backEnd(
-            "SOUK_OBJECTS", "file:\(data)/objects", ["file": "file:FOLDER"], "Pictures and other files")
-        mail = try reader.backEnd("SOUK_MAIL", "spool:\(data)/mail", ["spool": "spool:FOLDER"], "Where mail goes")
+            "SOUK_OBJECTS", "file:\(data)/objects", ["file": "file:FOLDER", "s3": S3URL.form],
+            "Pictures and other files; S3's credentials as AWS's tools find them")
+        mail = try reader.backEnd(
+            "SOUK_MAIL", "spool:\(data)/mail", ["spool": "spool:FOLDER", "smtp": SMTPURL.form], "Where mail goes")
+        _ = try (objects.s3("SOUK_OBJECTS"), mail.smtp("SOUK_MAIL"))
         payments = try reader.backEnd(
             "SOUK_PAYMENTS", "sandbox:", ["sandbox": "sandbox:", "stripe": "stripe:[https://HOST]"],
             "The payment gateway")

@@ -3,16 +3,15 @@ import Kernel
 import Objects
 import Testing
 
-struct ObjectsTests {
-    private let folder = NSTemporaryDirectory() + "souk-objects-\(UUID().uuidString)"
-
-    private func withStore(_ body: (FileObjects) async throws -> Void) async throws {
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        try await body(FileObjects(folder: folder))
+/// What every form of the store promises.
+@Suite("Objects") struct ObjectsTests {
+    @Test("the S3 forms are tested too", .enabled(if: S3Peer.isInstalled, "\(S3Peer.reason)")) func bothForms() {
+        #expect(ObjectStoreForm.available == ObjectStoreForm.allCases)
     }
 
-    @Test func whatIsPutIsGotWithItsTypeAndTag() async throws {
-        try await withStore { store in
+    @Test(arguments: ObjectStoreForm.available) func whatIsPutIsGotWithItsTypeAndTag(form: ObjectStoreForm) async throws
+    {
+        try await form.withStore { store in
             let bytes = Array("<svg/>\n\0\u{FF}".utf8)
             let etag = try await store.put("products/1.svg", bytes, contentType: "image/svg+xml")
             let object = try await store.get("products/1.svg")
@@ -32,21 +31,25 @@ struct ObjectsTests {
         }
     }
 
-    @Test(arguments: [
-        "", "/", "a/", "/a", "a//b", "../a", "a/../b", "a/./b", ".hidden", "a/.b", "a\0b", "a\\b", "a b", "é",
-        "a,object",
-        String(repeating: "a", count: 201), String(repeating: "a/", count: 600) + "a",
-    ])
-    func aKeyThatCouldLeaveTheFolderIsRefused(key: String) async throws {
-        try await withStore { store in
+    @Test(
+        arguments: ObjectStoreForm.available,
+        [
+            "", "/", "a/", "/a", "a//b", "../a", "a/../b", "a/./b", ".hidden", "a/.b", "a\0b", "a\\b", "a b", "é",
+            "a,object",
+            String(repeating: "a", count: 201), String(repeating: "a/", count: 600) + "a",
+        ])
+    func aKeyThatCouldLeaveTheFolderIsRefused(form: ObjectStoreForm, key: String) async throws {
+        try await form.withStore { store in
             await #expect(throws: ObjectError.self) { try await store.put(key, [1], contentType: "text/plain") }
             await #expect(throws: ObjectError.self) { try await store.get(key) }
             await #expect(throws: ObjectError.self) { try await store.delete(key) }
         }
     }
 
-    @Test func aContentTypeThatCouldSplitTheHeadIsRefused() async throws {
-        try await withStore { store in
+    @Test(arguments: ObjectStoreForm.available) func aContentTypeThatCouldSplitTheHeadIsRefused(form: ObjectStoreForm)
+        async throws
+    {
+        try await form.withStore { store in
             for type in ["", "text", "text/plain\nx", "text/\u{E9}"] {
                 await #expect(throws: ObjectError.invalidContentType(type)) {
                     try await store.put("a", [], contentType: type)
@@ -55,8 +58,10 @@ struct ObjectsTests {
         }
     }
 
-    @Test func keysAreListedInTheOrderOfTheirBytesPageByPage() async throws {
-        try await withStore { store in
+    @Test(arguments: ObjectStoreForm.available) func keysAreListedInTheOrderOfTheirBytesPageByPage(
+        form: ObjectStoreForm
+    ) async throws {
+        try await form.withStore { store in
             let keys = ["a", "a-b", "a.b/c", "a/1", "a/2/x", "a/2/y", "a/2-z", "b/B", "b/a", "c~"]
             for key in keys { try await store.put(key, [0], contentType: "text/plain") }
             let sorted = keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
@@ -77,19 +82,8 @@ struct ObjectsTests {
         }
     }
 
-    @Test func damageIsNoticed() async throws {
-        try await withStore { store in
-            try await store.put("a", [1, 2, 3], contentType: "text/plain")
-            let path = folder + "/a,object"
-            var file = try Data(contentsOf: URL(fileURLWithPath: path))
-            file[file.count - 1] ^= 1
-            try file.write(to: URL(fileURLWithPath: path))
-            await #expect(throws: ObjectError.damaged(path: path)) { try await store.get("a") }
-        }
-    }
-
-    @Test func aReaderNeverSeesHalfAnObject() async throws {
-        try await withStore { store in
+    @Test(arguments: ObjectStoreForm.available) func aReaderNeverSeesHalfAnObject(form: ObjectStoreForm) async throws {
+        try await form.withStore { store in
             let versions = (0..<8).map { [UInt8](repeating: UInt8($0), count: 50_000 + $0) }
             try await store.put("a", versions[0], contentType: "text/plain")
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -102,6 +96,33 @@ struct ObjectsTests {
                 }
                 try await group.waitForAll()
             }
+        }
+    }
+}
+
+/// What only files can do wrong.
+@Suite("Objects as files") struct FileObjectsTests {
+    private let folder = NSTemporaryDirectory() + "souk-objects-\(UUID().uuidString)"
+
+    private func withStore(_ body: (FileObjects) async throws -> Void) async throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try await body(FileObjects(folder: folder))
+    }
+
+    @Test func damageIsNoticed() async throws {
+        try await withStore { store in
+            try await store.put("a", [1, 2, 3], contentType: "text/plain")
+            let path = folder + "/a,object"
+            var file = try Data(contentsOf: URL(fileURLWithPath: path))
+            file[file.count - 1] ^= 1
+            try file.write(to: URL(fileURLWithPath: path))
+            await #expect(throws: ObjectError.damaged(path: path)) { try await store.get("a") }
+        }
+    }
+
+    @Test func nothingIsLeftUnfinished() async throws {
+        try await withStore { store in
+            for key in ["a", "b/c", "a"] { try await store.put(key, [1], contentType: "text/plain") }
             #expect(try FileManager.default.contentsOfDirectory(atPath: folder + "/.unfinished").isEmpty)
         }
     }

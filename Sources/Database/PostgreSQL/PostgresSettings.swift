@@ -63,8 +63,8 @@ struct PostgresSettings: Sendable {
             // Plans are kept. One that was made while a table was empty would go on reading all of it when it has grown
             // (measured: a quarter of the orders, until the server's next look at the table).
             ("enable_seqscan", "off"),
-            // The cost of what is switched off above would have small queries compiled (measured: 75 ms for each look at
-            // ten rows).
+            // The cost of what is switched off above would have small queries compiled (measured: 75 ms for each look
+            // at ten rows).
             ("jit", "off"),
             // What is read row by row is read to its end.
             ("cursor_tuple_fraction", "1"),
