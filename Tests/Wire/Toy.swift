@@ -149,7 +149,8 @@ enum Toy {
     /// Runs a server for as long as `body` runs.
     static func serve(
         _ settings: ServerSettings = settings, routes: [Route] = routes(), pages: [PageRoute] = pages,
-        edge: EdgeCache = EdgeCache(), _ body: @escaping @Sendable (Int) async throws -> Void
+        identity: @escaping Identity = identity, edge: EdgeCache = EdgeCache(),
+        _ body: @escaping @Sendable (Int) async throws -> Void
     ) async throws {
         let (ports, port) = AsyncStream.makeStream(of: Int.self)
         let server = HTTPServer(

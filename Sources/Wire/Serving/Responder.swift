@@ -156,12 +156,11 @@ struct Responder: Sendable {
     private func admitted(_ served: Served, _ exchange: Exchange) async throws -> Answer {
         let caller = Credentials(exchange.request, cookie: settings.sessionCookie)
         let origin = try await origin(of: exchange.request)
-        let client = origin.client
-        try await clients.check(client, isKnown: caller.isPresent)
+        if case .client(let client) = origin { try await clients.check(client, isKnown: caller.isPresent) }
         let place = try await admission.enter(served.priority)
         var isServed = false
         defer { admission.leave(place, isServed: isServed) }
-        let identified = try await self.caller(caller, client)
+        let identified = try await self.caller(caller, origin)
         let answer: Answer
         do {
             switch served.kind {
@@ -185,11 +184,6 @@ struct Responder: Sendable {
         case client(ClientAddress?)
         /// Another role passes on what a client asked of it, and has counted that client.
         case role(clientAddress: String?)
-
-        /// Who is to be counted.
-        var client: ClientAddress? {
-            if case .client(let client) = self { client } else { nil }
-        }
     }
 
     private func origin(of request: Incoming) async throws -> Origin {
@@ -221,17 +215,21 @@ struct Responder: Sendable {
         return context
     }
 
-    private func caller(_ credentials: Credentials, _ client: ClientAddress?) async throws -> Caller {
+    private func caller(_ credentials: Credentials, _ origin: Origin) async throws -> Caller {
         guard credentials.isPresent else { return .anonymous }
         do {
             if credentials.isMalformed {
                 throw Problem(.unauthenticated, "expected Authorization: Bearer and a token")
             }
             let caller = try await identity(credentials.bearer, credentials.cookie)
-            if let user = caller.userID { try await clients.check(user, at: client) }
+            if case .client(let client) = origin, let user = caller.userID {
+                try await clients.check(user, at: client)
+            }
             return caller
         } catch let problem as Problem {
-            if problem.type == .unauthenticated { try await clients.check(client, isKnown: false) }
+            if case .client(let client) = origin, problem.type == .unauthenticated {
+                try await clients.check(client, isKnown: false)
+            }
             throw problem
         }
     }
