@@ -4,35 +4,32 @@
 SHELL := /usr/bin/env bash
 PYTHON := .venv/bin/python
 
-# What is served, measured and tested from outside is the release build; unit tests see inside, in a debug build.
-# Swift's own libraries are linked in: the binary runs where Swift is not installed.
 SWIFT := swift
-CONFIGURATION := -c release --static-swift-stdlib
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
 
 run: ## build, fill an empty shop with 10,000 demo products, serve it: http://127.0.0.1:8080
 	@scripts/setup run
-	@$(SWIFT) build $(CONFIGURATION) --product souk
+	@scripts/build
 	@scripts/run
 
 test: ## everything: unit, property and contract tests, then a real browser, crashes and the real orders
 	@scripts/setup test
-	@$(SWIFT) build $(CONFIGURATION) --product souk
+	@scripts/build
 	@$(SWIFT) build --build-tests
 	@$(SWIFT) test --skip-build --disable-xctest
 	@$(PYTHON) -m pytest Tests/EndToEnd
 
 bench: ## measure this machine and write docs/benchmarks.md
 	@scripts/setup bench
-	@$(SWIFT) build $(CONFIGURATION) --product souk
+	@scripts/build
 	@$(PYTHON) Benchmarks/run.py
 
 lint: ## check the style of Swift, shell and Python
 	@scripts/setup lint
 	@$(SWIFT) format lint --strict --parallel --recursive Package.swift Sources Tests
-	@.venv/bin/shellcheck scripts/setup scripts/run .ci/run
+	@.venv/bin/shellcheck scripts/setup scripts/build scripts/run .ci/run
 	@.venv/bin/ruff check --quiet .
 	@.venv/bin/ruff format --quiet --check .
 	@echo "lint: clean"
@@ -44,7 +41,7 @@ format: ## rewrite Swift and Python in that style
 
 build: ## build the souk binary: .build/release/souk
 	@scripts/setup run
-	@$(SWIFT) build $(CONFIGURATION) --product souk
+	@scripts/build
 
 clean: ## remove what was built and downloaded; var/, the shop's data, stays
 	@rm -rf .build .venv
