@@ -131,7 +131,7 @@ struct Shop: Sendable {
             let baskets = Carts(database: database, products: products, policy: settings.shop, clock: clock)
             let local = Orders(
                 database: database, products: products, payments: payments, policy: settings.shop,
-                reservationTime: settings.reservationTime, clock: clock
+                isAlone: folder != nil, reservationTime: settings.reservationTime, clock: clock
             ) { [bus = backEnds.bus] in bus.wake("orders") }
             carts = services.serve(baskets, baskets.routes)
             orders = services.serve(local, local.routes, workers: [OrdersRecovery(local)])
