@@ -1,3 +1,5 @@
+public import Kernel
+
 /// Values that may be forgotten at any time: never the only place where something is known.
 ///
 /// One that is shared may be away: then everything throws `CacheError.unavailable`, soon, and callers do without.
@@ -21,13 +23,17 @@ extension Cache {
     public func set(_ key: String, _ value: [UInt8]) async throws { try await set(key, value, ttl: nil) }
 }
 
-public enum CacheError: Error, Sendable, Equatable {
+public enum CacheError: OutageError, Sendable, Equatable {
     /// The value is not an integer in decimal digits.
     case notACounter(key: String)
     /// The sum leaves the range of 64 bits.
     case overflow(key: String)
     /// The cache is away or too slow: do without it.
     case unavailable(reason: String)
+
+    public var isOutage: Bool {
+        if case .unavailable = self { true } else { false }
+    }
 }
 
 extension CacheError: CustomStringConvertible {

@@ -1,5 +1,7 @@
+public import Kernel
+
 /// What can go wrong between Souk and a database. Pattern match on the cases; the description is for people and logs.
-public enum DatabaseError: Error, Sendable, Equatable {
+public enum DatabaseError: OutageError, Sendable, Equatable {
     public enum Constraint: String, Sendable {
         /// A unique index or a primary key.
         case unique
@@ -86,6 +88,15 @@ extension DatabaseError: CustomStringConvertible {
         case .statement(let reason, let sql): "\(reason), in: \(sql)"
         case .alreadyExists(let path): "\(path) exists already: name a file that does not"
         case .backupFailed(let path, let reason): "the backup to \(path) failed: \(reason)"
+        }
+    }
+}
+
+extension DatabaseError {
+    public var isOutage: Bool {
+        switch self {
+        case .full, .busy, .unavailable, .timedOut, .inputOutput, .closed, .overloaded: true
+        default: false
         }
     }
 }

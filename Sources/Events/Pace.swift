@@ -1,6 +1,4 @@
-import Database
 import Kernel
-import Redis
 
 /// How a consumer goes on after a batch: a pure machine, one for each consumer and source.
 ///
@@ -63,11 +61,8 @@ struct Pace {
     static func isOutage(_ error: any Error) -> Bool {
         switch error {
         case let problem as Problem: problem.type.status == 503 || problem.type.status == 504
-        case DatabaseError.full, DatabaseError.busy, DatabaseError.inputOutput, DatabaseError.closed,
-            DatabaseError.overloaded, DatabaseError.unavailable, DatabaseError.timedOut:
-            true
-        case let error as RedisError: error.isOutage
-        case is OutcomeUnknown, is CancellationError, is FileError, is BlockingPool.Overloaded: true
+        case let error as any OutageError: error.isOutage
+        case is OutcomeUnknown, is CancellationError: true
         default: false
         }
     }

@@ -6,7 +6,8 @@ import Synchronization
 /// Bounded in threads, by serial queues that take turns, and in what waits.
 public final class BlockingPool: Sendable {
     /// More works wait than the bound allows.
-    public struct Overloaded: Error, CustomStringConvertible {
+    public struct Overloaded: OutageError, CustomStringConvertible {
+        public var isOutage: Bool { true }
         public let pool: String
         public let limit: Int
         public var description: String { "\(pool): \(limit) works wait already, no more are accepted" }

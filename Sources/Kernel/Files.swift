@@ -7,12 +7,14 @@ import Darwin
 #endif
 
 /// What can go wrong between Souk and its files.
-public enum FileError: Error, Sendable, Hashable {
+public enum FileError: OutageError, Sendable, Hashable {
     case diskFull(path: String)
     case permissionDenied(path: String)
     case missing(path: String)
     case tooLarge(path: String, bytes: Int, limit: Int)
     case inputOutput(path: String, reason: String)
+
+    public var isOutage: Bool { true }
 
     init(_ path: String, _ code: Int32) {
         self =

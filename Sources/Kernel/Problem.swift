@@ -107,3 +107,9 @@ public struct Violation: Hashable, Sendable {
 
     var place: String { pointer.isEmpty ? "the body" : pointer }
 }
+
+/// An error that may say that a part is away, full or overloaded. Then nothing speaks against what was asked for,
+/// nothing of it was kept, and it may be asked for again.
+public protocol OutageError: Error {
+    var isOutage: Bool { get }
+}

@@ -1,5 +1,7 @@
+public import Kernel
+
 /// What can go wrong between Souk and Redis.
-public enum RedisError: Error, Sendable, Equatable {
+public enum RedisError: OutageError, Sendable, Equatable {
     /// Redis is away, too slow, or broke off. `isSent`: the commands may have been carried out, nobody knows.
     case unavailable(reason: String, isSent: Bool)
     /// More commands wait than the bound allows; these were not sent.

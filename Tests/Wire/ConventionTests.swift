@@ -184,8 +184,10 @@ import Wire
         try await Toy.serve { port in
             let failed = try await Peer.ask(port, "GET", "/api/fail")
             #expect(failed.status == 500 && !failed.body.contains("Secret"))
-            let lost = try await Peer.ask(port, "GET", "/api/lose")
-            #expect(lost.status == 503 && lost["retry-after"] == "1")
+            for path in ["/api/lose", "/api/outage"] {
+                let lost = try await Peer.ask(port, "GET", path)
+                #expect(lost.status == 503 && lost["retry-after"] == "1", "\(path)")
+            }
         }
     }
 

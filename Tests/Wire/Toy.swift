@@ -56,6 +56,7 @@ enum Toy {
         "things.remove", .delete, "/api/things/{id}", summary: "Remove", access: .customer, success: 204)
     static let fail = Endpoint<Nothing, Thing>("things.fail", .get, "/api/fail", summary: "Fails")
     static let lose = Endpoint<Nothing, Thing>("things.lose", .get, "/api/lose", summary: "Is lost")
+    static let outage = Endpoint<Nothing, Thing>("things.outage", .get, "/api/outage", summary: "Is away")
     static let hang = Endpoint<Nothing, Thing>("things.hang", .get, "/api/hang", summary: "Hangs")
     static let inner = Endpoint<Nothing, Thing>(
         "things.inner", .get, "/internal/things", summary: "Inside", access: .service)
@@ -99,6 +100,7 @@ enum Toy {
             Route(remove) { _, _ in Nothing() },
             Route(fail) { _, _ -> Thing in throw Secret() },
             Route(lose) { _, _ -> Thing in throw OutcomeUnknown("lost") },
+            Route(outage) { _, _ -> Thing in throw FileError.diskFull(path: "a") },
             Route(hang) { _, _ -> Thing in
                 try await SystemClock().sleep(for: .seconds(600))
                 return Thing(id: "a")

@@ -1,5 +1,7 @@
+public import Kernel
+
 /// What is wrong with S3, its settings, or the way to it.
-public enum S3Error: Error, Sendable, Equatable {
+public enum S3Error: OutageError, Sendable, Equatable {
     /// No credentials are set, or who gives them does not. The reason holds no secret.
     case noCredentials(String)
     /// `request` is a method and the object's `s3://` name, here and below.
@@ -12,6 +14,10 @@ public enum S3Error: Error, Sendable, Equatable {
     case refused(request: String, status: Int, code: String, message: String)
     /// No answer, half of one, garbage, or "slow down", until the attempts, the time or the retry budget were used up.
     case unavailable(request: String, reason: String)
+
+    public var isOutage: Bool {
+        if case .unavailable = self { true } else { false }
+    }
 }
 
 extension S3Error: CustomStringConvertible {

@@ -246,6 +246,9 @@ struct Responder: Sendable {
         case is OutcomeUnknown:
             log(error, exchange, .warning)
             return Problem(.unavailable, "a part that is needed did not answer; ask again", retryAfter: 1)
+        case let error as any OutageError where error.isOutage:
+            log(error, exchange, .warning)
+            return Problem(.unavailable, "a part that is needed is away, full or overloaded; ask again", retryAfter: 1)
         case is CancellationError: return Self.late
         default:
             if Task.isCancelled { return Self.late }
