@@ -1,6 +1,6 @@
 """Measures Souk beside its peers on this machine, in one run, and writes docs/benchmarks.md and docs/benchmarks.json.
 
-    make bench                                  everything, about ten minutes
+    make bench                                  everything, about fifteen minutes
     .venv/bin/python Benchmarks/run.py --only search,orders --seconds 2 --rounds 1 --dry-run
 
 The server under test has one core and the load has another, unless a row says otherwise. Rows that compare take turns,
@@ -22,6 +22,8 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
+from buyers import rush
+from fleet import Fleet, Limit
 from load import Run, middle, wrk
 from servers import ROOT, SERVER_CORE, Server, fetch, fill_souk, nginx, peer, running, souk
 
@@ -300,7 +302,66 @@ def peers(bench: Bench) -> None:
             )
 
 
-SECTIONS = {"reads": cached_reads, "search": search, "orders": orders, "start": start, "peers": peers}
+BUYERS, PIECES = 5_000, 1_000
+
+
+def fleet(bench: Bench) -> None:
+    """Seven roles on PostgreSQL, Redis and an object store behind HAProxy, all on the cores that the load has too."""
+    shutil.rmtree(WORK / "fleet", ignore_errors=True)
+    hot = WORK / "hot.csv"
+    hot.write_text(f"Handle,Title,Variant SKU,Variant Inventory Qty,Variant Price\nhot,Hot,HOT-1,{PIECES},19.99\n")
+    with running(Fleet(WORK / "fleet")) as roles, running(souk(WORK / "shop")) as one:
+        for catalogue in WORK / "bench.csv", hot:
+            roles.souk("import", str(catalogue))
+        handle = json.loads(fetch(f"{one.url}/api/products?limit=1&q=bench"))["items"][0]["handle"]
+        path = f"/api/products/{handle}"
+        reads = bench.take_turns({"fleet": lambda: get(roles, path, bench), "one": lambda: get(one, path, bench)})
+        limit, rates = Limit(roles, WORK / "bench.csv"), []
+
+        def orders_of_fleet() -> Run:
+            rates.append(limit.measure(bench.seconds))
+            return orders_run(roles, bench, connections=100)
+
+        runs = bench.take_turns({"fleet": orders_of_fleet, "one": lambda: orders_run(one, bench, connections=100)})
+        bench.add(compared("catalogue reads, fleet beside one process", reads["fleet"], "one process", reads["one"]))
+        bench.add(compared("orders, fleet beside one process", runs["fleet"], "one process on SQLite", runs["one"]))
+        ours, theirs = runs["fleet"], median(rates)
+        bench.add(
+            Row(
+                "orders, fleet beside its PostgreSQL alone",
+                f"{ours.rate:,.0f}/s, p99 {ours.p99:.1f} ms",
+                f"pgbench, the same rows, one order a transaction: {theirs:,.0f}/s",
+                ours.rate / theirs,
+                "≥ 0.5 × pgbench",
+                ours.rate >= theirs / 2 and ours.failed == 0,
+                {**figures(fleet=ours), "pgbench": rates},
+            )
+        )
+        crowd = rush(roles.url, "HOT-1", BUYERS)
+        bench.add(
+            Row(
+                f"{BUYERS:,} buyers at once for {PIECES:,} pieces, on the fleet",
+                f"{crowd.answers.get(201, 0):,} orders in {crowd.last_order:.1f} s ({crowd.orders_a_second:,.0f}/s), "
+                f"{crowd.answers.get(409, 0):,} told that it is sold out, the last after {crowd.duration:.1f} s",
+                target=f"{PIECES:,} orders",
+                passed=crowd.answers == {201: PIECES, 409: BUYERS - PIECES},
+                figures=dataclasses.asdict(crowd),
+            )
+        )
+        roles.souk("audit")
+
+
+def compared(what: str, ours: Run, name: str, theirs: Run) -> Row:
+    return Row(
+        what,
+        f"{ours.rate:,.0f}/s, p99 {ours.p99:.1f} ms",
+        f"{name}: {theirs.rate:,.0f}/s, p99 {theirs.p99:.1f} ms",
+        ours.rate / theirs.rate,
+        figures=figures(fleet=ours, one=theirs),
+    )
+
+
+SECTIONS = {"reads": cached_reads, "search": search, "orders": orders, "start": start, "peers": peers, "fleet": fleet}
 
 
 # --- the machine and the page -----------------------------------------------------------------------------------------
@@ -363,6 +424,10 @@ For the eye: django-oscar with PostgreSQL on such a machine makes 4.75 orders/s 
 - An order is the whole checkout: order, reservation, authorisation by the sandbox gateway, confirmation, synced to disk
   before the `201`. The peers' order is shorter: one SQLite transaction (stock, order, lines), synced as well, without
   saga, payment, mail or audit. They run one worker on the same core, over the same number of products.
+- The fleet is `scripts/fleet`: one replica of each of the seven roles, PostgreSQL synced to disk, Redis, an object
+  store, a mail server and HAProxy before them, all sharing the machine's cores with the load. pgbench writes the rows
+  that an order writes, in the same tables of another database on the same server, with the best of 8, 16 and 32
+  clients, and nothing else: no HTTP, no saga, no events.
 - "A commit for each write" is Souk with group commit turned off and nothing else changed.
 """
 

@@ -33,6 +33,8 @@ def fetch(url: str) -> bytes:
 class Server:
     """A process that listens at `url`."""
 
+    patience = 30  # seconds for a start, and for a stop
+
     def __init__(self, command: list[str], path: str, *, core: str | None, cwd: Path, port: int, **environment: str):
         self.url = f"http://127.0.0.1:{port}"
         self.probe = self.url + path
@@ -46,7 +48,7 @@ class Server:
         self.process = subprocess.Popen(
             self.command, cwd=self.cwd, env=self.environment, stdout=self.log, stderr=self.log, start_new_session=True
         )
-        while time.monotonic() < began + 30:
+        while time.monotonic() < began + self.patience:
             if self.process.poll() is not None:
                 break
             with contextlib.suppress(OSError, urllib.error.URLError):
@@ -60,7 +62,7 @@ class Server:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(30)
+                self.process.wait(self.patience)
             except subprocess.TimeoutExpired:
                 os.killpg(self.process.pid, signal.SIGKILL)
                 self.process.wait()
