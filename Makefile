@@ -1,6 +1,6 @@
 # The front door. `make` alone says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help run test bench lint format build clean
+.PHONY: help run fleet test drills bench lint format build clean
 SHELL := /usr/bin/env bash
 PYTHON := .venv/bin/python
 
@@ -14,12 +14,23 @@ run: ## build, fill an empty shop with 10,000 demo products, serve it: http://12
 	@scripts/build
 	@scripts/run
 
+fleet: ## the same as seven roles on PostgreSQL, Redis and S3 behind HAProxy; Ctrl-C stops it
+	@scripts/setup fleet
+	@scripts/build
+	@$(PYTHON) scripts/fleet up --demo 1000
+
 test: ## everything: unit, property and contract tests, then a real browser, crashes and the real orders
 	@scripts/setup test
 	@scripts/build
 	@$(SWIFT) build --build-tests
 	@$(SWIFT) test --skip-build --disable-xctest
 	@$(PYTHON) -m pytest Tests/EndToEnd
+	@$(PYTHON) -m pytest Tests/EndToEnd --fleet
+
+drills: ## restart a fleet under load, and kill 100 times; writes docs/drills.md
+	@scripts/setup fleet
+	@scripts/build
+	@$(PYTHON) scripts/fleet drill all
 
 bench: ## measure this machine and write docs/benchmarks.md
 	@scripts/setup bench
@@ -29,7 +40,7 @@ bench: ## measure this machine and write docs/benchmarks.md
 lint: ## check the style of Swift, shell and Python
 	@scripts/setup lint
 	@$(SWIFT) format lint --strict --parallel --recursive Package.swift Sources Tests
-	@.venv/bin/shellcheck scripts/setup scripts/build scripts/run .ci/run
+	@.venv/bin/shellcheck scripts/setup scripts/build scripts/run deploy/fleet/secrets .ci/run
 	@.venv/bin/ruff check --quiet .
 	@.venv/bin/ruff format --quiet --check .
 	@echo "lint: clean"

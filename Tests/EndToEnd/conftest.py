@@ -2,10 +2,29 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
+from fleet_shop import TESTED, FleetShop
 from shop import DATA, SOUK, Shop, write_catalogue
 
 
-def pytest_configure() -> None:
+def pytest_addoption(parser) -> None:
+    parser.addoption("--fleet", action="store_true", help="test seven roles on servers, in place of one process")
+
+
+def pytest_ignore_collect(collection_path, config) -> bool | None:
+    if not collection_path.name.startswith("test_"):
+        return None
+    is_tested = collection_path.name in TESTED if config.getoption("fleet") else collection_path.name != "test_fleet.py"
+    return None if is_tested else True
+
+
+def pytest_collection_modifyitems(config, items) -> None:
+    if config.getoption("fleet"):
+        items[:] = [item for item in items if not item.get_closest_marker("one_process")]
+        items.sort(key=lambda item: TESTED.index(item.path.name))
+
+
+def pytest_configure(config) -> None:
+    config.addinivalue_line("markers", "one_process: holds of one process, without a balancer before it")
     if not SOUK.exists():
         raise pytest.UsageError("there is no .build/release/souk: run `make build`")
 
@@ -37,10 +56,19 @@ def new_shop(tmp_path) -> Iterator[Callable[..., Shop]]:
 
 
 @pytest.fixture(scope="session")
-def shop(tmp_path_factory) -> Iterator[Shop]:
+def shop(pytestconfig, tmp_path_factory) -> Iterator[Shop]:
     """One running shop for the tests that leave it as usable as they found it: a demo, and lamps in ample stock."""
     folder = tmp_path_factory.mktemp("shop")
-    shop = Shop(folder).fill(products=300, catalogue=write_catalogue(folder / "tests.csv", [*AMPLE, HOSTILE])).start()
+    catalogue = write_catalogue(folder / "tests.csv", [*AMPLE, HOSTILE])
+    if pytestconfig.getoption("fleet"):
+        fleet = FleetShop()
+        try:
+            yield fleet.fill(products=300, catalogue=catalogue)
+            fleet.audit()
+        finally:
+            fleet.close()
+        return
+    shop = Shop(folder).fill(products=300, catalogue=catalogue).start()
     yield shop
     shop.stop()
     shop.close()

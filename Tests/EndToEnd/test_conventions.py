@@ -176,6 +176,7 @@ class TestConditions:
         problem(staff.put(path, json=draft, headers={"If-Match": tag}), 412, "version-mismatch")
         assert staff.get(path).json()["title"] == "Renamed lamp"
 
+    @pytest.mark.one_process
     def test_change_is_seen_at_once(self, shop, staff):
         """The edge cache keeps nothing that was written since, in the process that wrote it."""
 
@@ -309,6 +310,7 @@ class TestSurroundings:
         assert "Ada" in shop.http.get("/greet", params={"name": "Ada"}).text
         assert "<script>" not in shop.http.get("/greet", params={"name": "<script>"}).text
 
+    @pytest.mark.one_process
     def test_metrics_are_prometheus(self, shop):
         shop.order(order_for("AMPLE-0"))
         answer = shop.http.get("/metrics")

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import httpx
-from shop import eventually, order_for, write_catalogue
+from shop import Shop, eventually, order_for, write_catalogue
 
 
 def again_when_busy(answer: httpx.Response) -> httpx.Response | None:
@@ -14,6 +14,13 @@ def again_when_busy(answer: httpx.Response) -> httpx.Response | None:
 def test_500_buyers_for_100_pieces(new_shop, tmp_path):
     hot = write_catalogue(tmp_path / "hot.csv", [{"handle": "hot", "sku": "HOT-1", "stock": 100, "price": "19.99"}])
     shop = new_shop().fill(catalogue=hot).start()
+    sell_out(shop)
+    shop.stop()
+    shop.audit()
+
+
+def sell_out(shop: Shop) -> None:
+    """There are 100 of HOT-1."""
     gate = Barrier(500)
 
     def buy(number: int) -> httpx.Response:
@@ -35,5 +42,3 @@ def test_500_buyers_for_100_pieces(new_shop, tmp_path):
         assert answer.headers["content-type"].startswith("application/problem+json")
         assert "HOT-1" in answer.text
     assert shop.available("HOT-1") == 0
-    shop.stop()
-    shop.audit()

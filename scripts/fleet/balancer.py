@@ -1,0 +1,34 @@
+"""HAProxy: where the replicas are, and what it thinks of them."""
+
+import asyncio
+import csv
+from pathlib import Path
+
+from layout import ROLES, ROOT, Layout
+
+SHARED = ROOT / "deploy/fleet/haproxy.cfg"
+
+
+def backends(layout: Layout) -> str:
+    """For each role its replicas, and a port of its own by which the other roles reach them: what a Service is in
+    Kubernetes."""
+    lines = ["# Written at each start."]
+    for role in ROLES:
+        lines += ["", f"frontend {role}-peers from shop", f"    bind 127.0.0.1:{layout.peers[role]}"]
+        lines += [f"    default_backend {role}", "", f"backend {role} from shop"]
+        lines += [f"    server {name} 127.0.0.1:{port} check" for name, port in layout.servers(role).items()]
+    return "\n".join(lines) + "\n"
+
+
+async def states(admin: Path) -> dict[tuple[str, str], str]:
+    """By backend and server: `UP`, `DOWN`, `UP 1/2` and so on."""
+    reader, writer = await asyncio.open_unix_connection(admin)
+    try:
+        writer.write(b"show stat\n")
+        text = (await reader.read()).decode()
+    finally:
+        writer.close()
+    rows = csv.DictReader(text.removeprefix("# ").splitlines())
+    return {
+        (row["pxname"], row["svname"]): row["status"] for row in rows if row["svname"] not in ("FRONTEND", "BACKEND")
+    }
