@@ -9,6 +9,9 @@ import Synchronization
 /// told by `markStale`: when it returns, no answer that shows it is found any more in this process, nor is one kept
 /// that was being made at that moment. Where other processes write too, `maxAge` bounds for how long nobody hears.
 ///
+/// What became stale is kept on, as long as there is room and for an hour at the most, for when it cannot be made anew
+/// (RFC 5861's stale-if-error).
+///
 /// The store is cut into shards, each behind a lock that is held for a look-up only.
 public final class EdgeCache: Staleness {
     /// Stale at once, whatever its tags: everything that is not immutable.
@@ -37,6 +40,7 @@ public final class EdgeCache: Staleness {
     private let maxBytes: Int
     private let hits = Counter(label: "souk_edge_hits_total")
     private let misses = Counter(label: "souk_edge_misses_total")
+    private let leftovers = Counter(label: "souk_edge_leftovers_total")
     private let entryGauge = Gauge(label: "souk_edge_entries")
     private let byteGauge = Gauge(label: "souk_edge_bytes")
 
@@ -55,11 +59,11 @@ public final class EdgeCache: Staleness {
             if tags.contains(Self.everything) {
                 ledger.floor = ledger.generation
                 ledger.staleAt.removeAll()
-                for shard in shards { shard.removeAll() }
+                for shard in shards { shard.markAllStale() }
                 return
             }
             for tag in tags { ledger.staleAt[tag] = ledger.generation }
-            for shard in shards { shard.remove(tags) }
+            for shard in shards { shard.markStale(tags) }
             if ledger.staleAt.count > Self.mostRemembered {
                 ledger.floor = ledger.generation
                 ledger.staleAt.removeAll()
@@ -67,7 +71,7 @@ public final class EdgeCache: Staleness {
         }
     }
 
-    /// Answers kept, and their bytes.
+    /// Answers kept that are not stale, and the bytes of all.
     public var contents: (entries: Int, bytes: Int) {
         shards.reduce((0, 0)) { sum, shard in
             let (entries, bytes) = shard.contents
@@ -120,6 +124,24 @@ extension EdgeCache {
         let bytes = Array(target.utf8)
         let hash = hash(of: bytes)
         return shard(hash).answer(hash, bytes)
+    }
+
+    /// What was kept last under the target, for when it cannot be made anew. Nobody else is to keep it.
+    func leftover(_ target: String) -> Answer? {
+        let bytes = Array(target.utf8)
+        let hash = hash(of: bytes)
+        guard var answer = shard(hash).leftover(hash, bytes) else { return nil }
+        answer.cacheControl = Answer.noStore
+        answer.keeping = nil
+        answer.etag = nil
+        leftovers.increment()
+        return answer
+    }
+
+    func forget(_ target: String) {
+        let bytes = Array(target.utf8)
+        let hash = hash(of: bytes)
+        shard(hash).forget(hash, bytes)
     }
 
     /// The bytes that answer a plain GET or HEAD; nil leaves it to the routes. Called on event loops.

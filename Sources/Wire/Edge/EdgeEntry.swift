@@ -71,6 +71,11 @@ final class EdgeEntry: @unchecked Sendable {
     /// Hit since the hand of the clock passed.
     var isReferenced = false
     var isRemoved = false
+    /// Since when something that it shows was written. It is kept for when no new one can be made, and found for
+    /// nothing else.
+    private(set) var staleSince: NIODeadline?
+    /// How old a stale one may become.
+    private static let longestStale = TimeAmount.hours(1)
 
     init(
         _ target: [UInt8], _ hash: Int, _ answer: Answer, _ keeping: Answer.Keeping, _ expiry: NIODeadline?,
@@ -99,8 +104,23 @@ final class EdgeEntry: @unchecked Sendable {
     }
 
     func isServable(_ target: UnsafeRawBufferPointer) -> Bool {
-        guard target.count == self.target.count, self.target.elementsEqual(target) else { return false }
+        guard staleSince == nil, isOf(target) else { return false }
         return expiry.map { NIODeadline.now() < $0 } ?? true
+    }
+
+    /// Whether it may stand in for a newer one that cannot be made.
+    func isLeftover(_ target: UnsafeRawBufferPointer) -> Bool {
+        guard isOf(target) else { return false }
+        return (staleSince ?? expiry).map { NIODeadline.now() < $0 + Self.longestStale } ?? true
+    }
+
+    func isOf(_ target: UnsafeRawBufferPointer) -> Bool {
+        target.count == self.target.count && self.target.elementsEqual(target)
+    }
+
+    func becomeStale() {
+        staleSince = .now()
+        isReferenced = false
     }
 
     /// nil if the gzip form is asked for and not made yet.

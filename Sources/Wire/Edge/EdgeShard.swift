@@ -4,6 +4,9 @@ import Synchronization
 
 /// A part of the edge's store behind one lock. What was not asked for since the hand of the clock last passed goes
 /// first when the bytes run out.
+///
+/// What was written is stale: it is found no more, but stays where it is, as any that nobody asks for, until it is
+/// replaced, its bytes are needed, or it stands in for one that cannot be made.
 final class EdgeShard: Sendable {
     /// One answer may take this part of the shard.
     private static let largestPart = 4
@@ -13,6 +16,8 @@ final class EdgeShard: Sendable {
         var tagged: [String: Set<Int>] = [:]
         var clock: Deque<EdgeEntry> = []
         var bytes = 0
+        /// How many of the entries are stale.
+        var stale = 0
     }
 
     private let store = Mutex(Store())
@@ -20,7 +25,8 @@ final class EdgeShard: Sendable {
 
     init(maxBytes: Int) { self.maxBytes = maxBytes }
 
-    var contents: (entries: Int, bytes: Int) { store.withLock { ($0.entries.count, $0.bytes) } }
+    /// What is not stale, and the bytes of all.
+    var contents: (entries: Int, bytes: Int) { store.withLock { ($0.entries.count - $0.stale, $0.bytes) } }
 
     func hit(
         _ hash: Int, _ target: UnsafeRawBufferPointer, _ head: RequestHead, _ bytes: UnsafeRawBufferPointer
@@ -35,6 +41,21 @@ final class EdgeShard: Sendable {
         store.withLock { store in
             guard let entry = store.entries[hash], target.withUnsafeBytes(entry.isServable) else { return nil }
             return entry.answer
+        }
+    }
+
+    /// What was kept last under the target, stale or not, if it may stand in for a newer one.
+    func leftover(_ hash: Int, _ target: [UInt8]) -> Answer? {
+        store.withLock { store in
+            guard let entry = store.entries[hash], target.withUnsafeBytes(entry.isLeftover) else { return nil }
+            return entry.answer
+        }
+    }
+
+    func forget(_ hash: Int, _ target: [UInt8]) {
+        store.withLock { store in
+            guard let entry = store.entries[hash], target.withUnsafeBytes(entry.isOf) else { return }
+            store.remove(entry)
         }
     }
 
@@ -59,19 +80,19 @@ final class EdgeShard: Sendable {
         }
     }
 
-    func remove(_ tags: [String]) {
+    func markStale(_ tags: [String]) {
         store.withLock { store in
             for tag in tags {
                 for hash in store.tagged[tag] ?? [] {
-                    if let entry = store.entries[hash] { store.remove(entry) }
+                    if let entry = store.entries[hash] { store.markStale(entry) }
                 }
             }
         }
     }
 
-    func removeAll() {
+    func markAllStale() {
         store.withLock { store in
-            for entry in Array(store.entries.values) where !entry.isImmutable { store.remove(entry) }
+            for entry in store.entries.values where !entry.isImmutable { store.markStale(entry) }
         }
     }
 }
@@ -84,14 +105,25 @@ extension EdgeShard.Store {
         bytes += entry.size
     }
 
-    fileprivate mutating func remove(_ entry: EdgeEntry) {
-        entries[entry.hash] = nil
-        entry.isRemoved = true
-        bytes -= entry.size
+    fileprivate mutating func markStale(_ entry: EdgeEntry) {
+        guard entry.staleSince == nil else { return }
+        entry.becomeStale()
+        stale += 1
+        untag(entry)
+    }
+
+    private mutating func untag(_ entry: EdgeEntry) {
         for tag in entry.tags {
             tagged[tag]?.remove(entry.hash)
             if tagged[tag]?.isEmpty == true { tagged[tag] = nil }
         }
+    }
+
+    fileprivate mutating func remove(_ entry: EdgeEntry) {
+        entries[entry.hash] = nil
+        entry.isRemoved = true
+        bytes -= entry.size
+        if entry.staleSince == nil { untag(entry) } else { stale -= 1 }
         // Those removed wait in the clock for its hand; they must not become the most.
         if clock.count > 2 * entries.count + 64 { clock.removeAll { $0.isRemoved } }
     }

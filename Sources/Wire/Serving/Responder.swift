@@ -127,7 +127,14 @@ struct Responder: Sendable {
             case .endpoint, .page: return try await admitted(served, exchange)
             }
         } catch {
-            return refuse(problem(for: error, exchange), exchange)
+            let problem = problem(for: error, exchange)
+            if case .page = served.kind, served.method == .get {
+                let target = exchange.request.target
+                if problem.type.status >= 500, let leftover = edge.leftover(target) { return leftover }
+                // What is gone does not come back when its maker is away.
+                if problem.type == .notFound { edge.forget(target) }
+            }
+            return refuse(problem, exchange)
         }
     }
 
