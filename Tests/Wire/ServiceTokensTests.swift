@@ -114,4 +114,18 @@ import Testing
             #expect(!allows(&breaker, now + CircuitBreaker.firstPause))
         }
     }
+
+    @Test("a try that was given up leaves its place to another one") func abandoned() {
+        var breaker = CircuitBreaker()
+        breaker.abandoned(at: start)
+        #expect(breaker.isClosed)
+        for _ in 0..<CircuitBreaker.failures { breaker.failed(at: start) }
+        let later = start + CircuitBreaker.firstPause
+        #expect(allows(&breaker, later))
+        #expect(!allows(&breaker, later))
+        breaker.abandoned(at: later)
+        #expect(!breaker.isClosed)
+        #expect(allows(&breaker, later))
+        #expect(!allows(&breaker, later))
+    }
 }

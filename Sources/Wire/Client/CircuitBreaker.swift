@@ -28,6 +28,11 @@ struct CircuitBreaker {
         opensAgain = nil
     }
 
+    /// A call was given up before anything was known: if it was the one that tries, another one may.
+    mutating func abandoned(at now: ContinuousClock.Instant) {
+        if opensAgain != nil { opensAgain = now }
+    }
+
     mutating func failed(at now: ContinuousClock.Instant) {
         failuresInARow += 1
         guard failuresInARow >= Self.failures else { return }

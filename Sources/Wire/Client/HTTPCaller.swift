@@ -61,8 +61,8 @@ public final class HTTPCaller: RemoteCaller {
         context.accessToken.map { [("authorization", "Bearer \($0)")] } ?? []
     }
 
-    /// Whether the peer answered the last time that it was asked.
-    public var isAnswering: Bool { breaker.withLock { $0.isClosed } }
+    /// Whether calls go out to the peer: its circuit breaker is closed.
+    public var isBreakerClosed: Bool { breaker.withLock { $0.isClosed } }
 
     /// Ends the connections. Must be called before the caller is let go.
     public func shutdown() async throws { try await client.shutdown() }
@@ -109,7 +109,10 @@ public final class HTTPCaller: RemoteCaller {
             response = try await client.execute(request, deadline: .now() + TimeAmount(remaining))
             body = try await response.body.collect(upTo: Self.largestAnswer)
         } catch {
-            let failure = try CallFailure(error, call)
+            guard let failure = CallFailure(error, call) else {
+                breaker.withLock { $0.abandoned(at: .now) }
+                throw CancellationError()
+            }
             breaker.withLock { $0.failed(at: .now) }
             throw failure
         }
@@ -123,9 +126,9 @@ public final class HTTPCaller: RemoteCaller {
 }
 
 extension CallFailure {
-    /// What a failed transport means. A cancelled task's error is thrown as it is.
-    fileprivate init(_ error: any Error, _ call: CallRequest) throws {
-        if error is CancellationError || Task.isCancelled { throw CancellationError() }
+    /// What a failed transport means; nil where the caller gave up.
+    fileprivate init?(_ error: any Error, _ call: CallRequest) {
+        if error is CancellationError || Task.isCancelled { return nil }
         let what = "\(call.method) \(call.path)"
         if Self.isBeforeSending(error) {
             self = .notSent(Problem(.unavailable, "\(what): the peer cannot be reached", retryAfter: 1))
