@@ -45,7 +45,7 @@ struct Serve: AsyncParsableCommand {
         try settings.requireShared()
         let telemetry = Telemetry.bootstrap(telemetryOptions(settings))
         let logger = Logger(label: "souk")
-        let edge = EdgeCache(maxBytes: settings.edgeCacheBytes)
+        let edge = EdgeCache(maxBytes: settings.edgeCacheBytes, maxAge: settings.edgeMaxAge)
         let shop = try await Shop.open(settings, staleness: edge, logger: logger)
         do {
             for prepare in shop.local.preparations { try await prepare() }

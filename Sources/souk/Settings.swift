@@ -324,6 +324,12 @@ extension Settings {
         }
     }
 
+    /// How long an answer may be kept that another process may make stale without a word; nil where every write is
+    /// heard of: through Redis, or because there is no other process.
+    var edgeMaxAge: Duration? {
+        cache.scheme == "redis" || place.isWhole && database.scheme == "sqlite" ? nil : .seconds(1)
+    }
+
     /// Whether somebody gave the setting a value.
     func isSet(_ name: String) -> Bool { report.contains { $0.name == name && $0.source != "default" } }
 }
