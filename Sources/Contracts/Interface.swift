@@ -2,7 +2,7 @@ public import Kernel
 
 /// The whole interface: every endpoint of every contract, the published and the internal.
 public enum Interface {
-    public static let endpoints: [EndpointDescription] = catalogue + checkout + accounts
+    public static let endpoints: [EndpointDescription] = catalogue + checkout + accounts + operations
 
     private static let catalogue: [EndpointDescription] = [
         ProductsAPI.search.description, ProductsAPI.product.description, ProductsAPI.categories.description,
@@ -28,5 +28,11 @@ public enum Interface {
         AuthAPI.refresh.description, AuthAPI.keys.description, NotificationsAPI.list.description,
         WebhooksAPI.list.description, WebhooksAPI.create.description, WebhooksAPI.delete.description,
         WebhooksAPI.deliveries.description, WebhooksAPI.replay.description,
+    ]
+
+    private static let operations: [EndpointDescription] = [
+        DeadLettersAPI.orders.list.description, DeadLettersAPI.orders.replay.description,
+        DeadLettersAPI.users.list.description, DeadLettersAPI.users.replay.description,
+        TopologyAPI.topology.description, TopologyAPI.process.description, TopologyAPI.ping.description,
     ]
 }

@@ -33,6 +33,9 @@ struct Shop: Sendable {
     let auth: any AuthService
     let notifications: any NotificationsService
     let webhooks: any WebhooksService
+    let orderDeadLetters: any DeadLettersService
+    let userDeadLetters: any DeadLettersService
+    let topology: any TopologyService
 
     let local: LocalServices
     private let outbound: OutboundHTTP
@@ -166,6 +169,10 @@ struct Shop: Sendable {
         for store in [Store.orders, .users] where databases.has(store) {
             backEnds.bus.publishes(from: databases[store], as: store.rawValue)
         }
+        orderDeadLetters = services.deadLetters(.orders, .orders, databases, backEnds.bus, peers)
+        userDeadLetters = services.deadLetters(.users, .users, databases, backEnds.bus, peers)
+        let survey = Survey(settings, databases, backEnds, objects, peers, clock: clock)
+        topology = services.serve(survey, survey.routes)
         local = services
     }
 
@@ -238,6 +245,14 @@ struct LocalServices: Sendable {
         self.workers += workers
         if let prepare { preparations.append(prepare) }
         return service
+    }
+
+    fileprivate mutating func deadLetters(
+        _ role: ShopRole, _ api: DeadLettersAPI, _ databases: Databases, _ bus: any EventBus, _ peers: Peers
+    ) -> any DeadLettersService {
+        guard let store = Store(role), databases.has(store) else { return RemoteDeadLetters(peers[role], api) }
+        let local = PublishedDeadLetters(database: databases[store], api: api) { bus.wake(role.rawValue) }
+        return serve(local, local.routes)
     }
 }
 

@@ -1,33 +1,37 @@
 import Kernel
 import Wire
 
-/// The other processes of the shop: a caller for each role that is called from here and is not here.
+/// The other processes of the shop: a caller for each role that is not here and whose address is known.
 struct Peers: Sendable {
-    private let callers: [ShopRole: HTTPCaller]
-    let topology: Topology
-
-    init(_ topology: Topology, _ tokens: ServiceTokens?, clock: any WallClock) {
-        self.topology = topology
-        guard let tokens else {
-            callers = [:]
-            return
-        }
-        let identify = tokens.identification(as: topology.name)
-        let called = topology.called.compactMap { role in topology.peers[role].map { (role, $0) } }
-        callers = Dictionary(
-            uniqueKeysWithValues: called.map { ($0, HTTPCaller($1, clock: clock, identify: identify)) })
+    struct Peer: Sendable {
+        let role: ShopRole
+        let url: String
+        let caller: HTTPCaller
     }
 
-    subscript(_ role: ShopRole) -> any RemoteCaller { callers[role] ?? NotReached(role: role) }
+    let place: Placement
+    let all: [Peer]
 
-    var all: [(role: ShopRole, caller: HTTPCaller)] {
-        ShopRole.allCases.compactMap { role in callers[role].map { (role, $0) } }
+    init(_ place: Placement, _ tokens: ServiceTokens?, clock: any WallClock) {
+        self.place = place
+        let identify = tokens?.identification(as: place.name)
+        all = ShopRole.allCases.compactMap { role in
+            guard let identify, !place.roles.contains(role), let url = place.peers[role] else { return nil }
+            return Peer(role: role, url: url, caller: HTTPCaller(url, clock: clock, identify: identify))
+        }
+    }
+
+    /// Those that the roles here call.
+    var called: [Peer] { all.filter { place.called.contains($0.role) } }
+
+    subscript(_ role: ShopRole) -> any RemoteCaller {
+        all.first { $0.role == role }?.caller ?? NotReached(role: role) as any RemoteCaller
     }
 
     func close() async {
-        for (role, caller) in all {
-            do { try await caller.shutdown() } catch {
-                Console.complain("connections to \(role.rawValue) did not close: \(error)")
+        for peer in all {
+            do { try await peer.caller.shutdown() } catch {
+                Console.complain("connections to \(peer.role.rawValue) did not close: \(error)")
             }
         }
     }

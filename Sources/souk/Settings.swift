@@ -32,7 +32,7 @@ struct Settings: Sendable {
     var stripeKey: String?
     /// Networks that webhooks may go to, besides what is public.
     var webhookNetworks: String
-    var place: Topology
+    var place: Placement
 
     var host: String
     var port: Int
@@ -194,7 +194,7 @@ extension Settings {
         try check()
     }
 
-    private static func place(_ reader: inout SettingsReader) throws -> Topology {
+    private static func place(_ reader: inout SettingsReader) throws -> Placement {
         let names = try reader.text(
             "SOUK_ROLES", ShopRole.names.filter { $0 != " " }, "What this process is, by comma")
         let roles = try Set(names.split(separator: ",").map { try role(String($0), of: "SOUK_ROLES") })
@@ -210,7 +210,7 @@ extension Settings {
         }
         let keys = try reader.secret(
             "SOUK_SERVICE_KEYS", "Under which roles know each other, by comma; the first signs, all verify")
-        return Topology(roles: roles, peers: peers, serviceKeys: keys?.split(separator: ",").map(String.init))
+        return Placement(roles: roles, peers: peers, serviceKeys: keys?.split(separator: ",").map(String.init))
     }
 
     private static func role(_ name: String, of setting: String) throws -> ShopRole {
@@ -328,6 +328,11 @@ extension Settings {
     /// heard of: through Redis, or because there is no other process.
     var edgeMaxAge: Duration? {
         cache.scheme == "redis" || place.isWhole && database.scheme == "sqlite" ? nil : .seconds(1)
+    }
+
+    /// What a setting is, without a password that it may have; nil where it is not set.
+    func shown(_ name: String) -> String? {
+        report.first { $0.name == name }?.value.map { String($0.prefix { $0 != "?" }) }
     }
 
     /// Whether somebody gave the setting a value.

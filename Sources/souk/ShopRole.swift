@@ -15,12 +15,15 @@ enum ShopRole: String, CaseIterable, Sendable {
     /// Whose events it publishes or consumes.
     var hasEvents: Bool { [.orders, .users, .notifications].contains(self) }
 
+    /// Among the others, in lists.
+    var order: Int { Self.allCases.firstIndex(of: self) ?? 0 }
+
     static let all = Set(allCases)
     static let names = allCases.map(\.rawValue).joined(separator: ", ")
 }
 
 /// Which roles a process plays, and where it finds the others.
-struct Topology: Sendable {
+struct Placement: Sendable {
     var roles: Set<ShopRole>
     /// Base URLs.
     var peers: [ShopRole: String]

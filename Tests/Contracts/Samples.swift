@@ -18,7 +18,7 @@ enum Samples {
         subtotal: price, discount: zero, shipping: Money(300, .gbp), tax: zero, tax_included: Money(383, .gbp),
         total: Money(2_299, .gbp))
 
-    static let all: [any Shaped] = catalogue + stock + checkout + orders + accounts + webhooks
+    static let all: [any Shaped] = catalogue + stock + checkout + orders + accounts + webhooks + operations
 
     private static let catalogue: [any Shaped] = {
         let variant = ProductDraft.Variant(
@@ -187,6 +187,29 @@ enum Samples {
             WebhookDeliveryQuery(id: webhook.id, status: .failed, limit: 1, after: failed.id.description),
             WebhookDeliveryPage(items: [failed], next: "x"), WebhookDeliveryPage(items: [], next: nil),
             WebhookReplay(id: webhook.id, delivery: failed.id),
+        ]
+    }()
+
+    private static let operations: [any Shaped] = {
+        let backEnd = ShopProcess.BackEnd(
+            setting: "SOUK_CACHE", kind: "redis", address: "redis://…@cache:6379/0", answers: false, error: "refused")
+        let unasked = ShopProcess.BackEnd(
+            setting: "SOUK_MAIL", kind: "smtp", address: "", answers: nil, error: nil)
+        let peer = ShopProcess.Peer(
+            role: "payments", url: "http://payments", answers: false, breaker: .open, error: "it is away")
+        let process = ShopProcess(
+            name: "host:8080", roles: ["orders"], version: "1.2.3", started_at: time, back_ends: [backEnd, unasked],
+            peers: [peer, .init(role: "auth", url: "http://auth", answers: true, breaker: .closed, error: nil)])
+        let entry = Topology.Entry(
+            roles: ["orders"], url: "http://orders", answers: true, error: "some of it is unknown", process: process)
+        let away = Topology.Entry(roles: ["users"], url: nil, answers: false, error: nil, process: nil)
+        let letter = DeadLetterSummary(
+            number: 7, consumer: "webhooks", event: "event_1", type: "order.confirmed", subject: order.description,
+            time: time, error: "it could not be read", died_at: time)
+        return [
+            backEnd, unasked, peer, process, entry, away, Topology(processes: [entry, away]), letter,
+            DeadLetterQuery(), DeadLetterQuery(limit: 1, after: 7), DeadLetterPage(items: [letter], next: "7"),
+            DeadLetterPage(items: [], next: nil), DeadLetterByNumber(number: 7),
         ]
     }()
 
