@@ -71,6 +71,9 @@ extension Storefront {
     /// How long a browser keeps a cart and a log-in.
     private static let cartAge = 90 * 86_400
     private static let refreshAge = 30 * 86_400
+    /// Longer than for other parts: a token whose exchange was given up half-way ends the session when it is shown
+    /// again.
+    private static let refreshPatience = Duration.seconds(5)
 
     func cookie(for cart: CartID) -> Cookie { Cookie(CookieName.cart, cart.description, maxAge: Self.cartAge) }
 
@@ -93,10 +96,11 @@ extension Storefront {
         _ handle: @escaping @Sendable (Visit) async throws -> PageResponse
     ) -> PageRoute {
         PageRoute(method, path, priority: priority) { request in
-            let (context, cookies) = await identify(request)
+            let (context, cookies, isKnown) = await identify(request)
             var response: PageResponse
             do {
                 if let role, context.caller.userID == nil {
+                    guard isKnown else { throw Self.away("your session") }
                     let next = method == .get ? request.path : role >= .staff ? "/staff" : "/account"
                     response = redirect(Links.path("/login", [("next", next)]))
                 } else {
@@ -115,20 +119,22 @@ extension Storefront {
     }
 
     /// Who asks. A session that ended is renewed; one that cannot be renewed is forgotten.
-    private func identify(_ request: PageRequest) async -> (CallContext, [Cookie]) {
+    private func identify(_ request: PageRequest) async -> (CallContext, [Cookie], isKnown: Bool) {
         var context = request.context
         guard context.caller == .anonymous, let token = request.cookies[CookieName.refresh], !token.isEmpty else {
-            return (context, [])
+            return (context, [], true)
         }
         do {
-            let tokens = try await sessions.refresh(token, context)
+            var hurried = context
+            hurried.deadline = min(context.deadline, .now + Self.refreshPatience)
+            let tokens = try await sessions.refresh(token, hurried)
             context.caller = try await services.auth.caller(accessToken: tokens.access_token)
-            return (context, cookies(for: tokens))
+            return (context, cookies(for: tokens), true)
         } catch let problem as Problem where problem.type.status == 401 {
-            return (context, [forget(CookieName.session), forget(CookieName.refresh)])
+            return (context, [forget(CookieName.session), forget(CookieName.refresh)], true)
         } catch {
             // Auth is away: this visit is a stranger's, the next one may not be.
-            return (context, [])
+            return (context, [], false)
         }
     }
 

@@ -11,16 +11,18 @@ extension Storefront {
     private static let categoriesInSitemap = 990
     private static let sitemapAge = 3_600
     private static let batch = 500
+    /// It walks the whole catalogue.
+    private static let sitemapPatience = CallContext.defaultTimeout
     /// A million products; what is beyond is found by its links.
     private static let maximumSitemaps = 100
 
     var sitemapRoutes: [PageRoute] {
         [
-            shared("/sitemap.xml", priority: .reports, sitemap),
+            shared("/sitemap.xml", priority: .reports, patience: Self.sitemapPatience, sitemap),
             shared("/sitemaps/pages.xml", priority: .reports) { request in
                 xml(Self.opening("urlset") + (try await pages(request.context)) + "</urlset>\n".utf8)
             },
-            shared("/sitemaps/products.xml", priority: .reports) { request in
+            shared("/sitemaps/products.xml", priority: .reports, patience: Self.sitemapPatience) { request in
                 let after = request.query.first("after").flatMap { $0.isEmpty || $0.utf8.count > 200 ? nil : $0 }
                 let list = try await productList(after: after, request.context)
                 return xml(Self.opening("urlset") + list.body + "</urlset>\n".utf8)

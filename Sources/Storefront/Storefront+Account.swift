@@ -5,12 +5,16 @@ import Wire
 /// Logging in and out, opening an account, and the account's own page.
 extension Storefront {
     private static let ordersShown = 20
+    private static let loginPatience = Duration.seconds(10)
 
     var accountRoutes: [PageRoute] {
         [
             personal(.get, "/login", priority: .cart) { visit in
                 guard visit.caller.userID == nil else { return redirect("/account") }
-                return formPage(.logIn, visit, values: [:], next: visit.request.query.first("next"))
+                let isNew = visit.request.query.first("opened") != nil
+                return formPage(
+                    .logIn, visit, values: [:], next: visit.request.query.first("next"),
+                    notice: isNew ? "Your account is open. Log in to see it." : nil)
             },
             personal(.post, "/login", priority: .cart, logIn),
             personal(.get, "/register", priority: .cart) { visit in formPage(.register, visit, values: [:]) },
@@ -54,8 +58,8 @@ extension Storefront {
     }
 
     private func formPage(
-        _ door: Door, _ visit: Visit, values: [String: String], next: String? = nil, errors: FormErrors = FormErrors(),
-        status: Int = 200
+        _ door: Door, _ visit: Visit, values: [String: String], next: String? = nil, notice: String? = nil,
+        errors: FormErrors = FormErrors(), status: Int = 200
     ) -> PageResponse {
         let isLogIn = door == .logIn
         let next = Links.inside(next)
@@ -67,7 +71,7 @@ extension Storefront {
                     ? "Your orders and your address, where you left them."
                     : "So that your orders are kept together. Guests can order too.",
                 "action": isLogIn ? "/login" : "/register", "next": next.orFalse,
-                "fields": errors.views(Self.fields(door, values)), "problems": errors.view,
+                "fields": errors.views(Self.fields(door, values)), "problems": errors.view, "notice": notice.orFalse,
                 "button": isLogIn ? "Log in" : "Open the account",
                 "otherText": isLogIn ? "New here?" : "Have one already?",
                 "otherLink": isLogIn ? "/register" : "/login",
@@ -106,7 +110,11 @@ extension Storefront {
                 as: UsersAPI.register, visit.context)
             let user = try await services.users.register(registration, visit.context)
             let credentials = Credentials(email: user.email, password: password)
-            let tokens = try await services.auth.logIn(credentials, visit.context)
+            let tokens = try await optional(visit.context, within: Self.loginPatience) {
+                try await services.auth.logIn(credentials, $0)
+            }
+            // The account is open, whether Auth is there or not.
+            guard let tokens else { return redirect("/login?opened=1") }
             return redirect("/account", cookies: cookies(for: tokens))
         } catch let problem as Problem where problem.type.status < 500 {
             let fields = Self.fields(.register, values)
@@ -150,21 +158,26 @@ extension Storefront {
         _ visit: Visit, user given: User? = nil, notice: String? = nil, errors: FormErrors = FormErrors(),
         status: Int = 200
     ) async throws -> PageResponse {
+        let query = try checked(
+            OrderQuery(limit: Self.ordersShown, after: visit.request.query.first("after")), as: OrdersAPI.list,
+            visit.context)
         async let shelves = headerShelves(visit.context)
-        let user =
-            if let given { given } else { try await services.users.me(Nothing(), visit.context) }
-        let query = OrderQuery(limit: Self.ordersShown, after: visit.request.query.first("after"))
-        let orders = try await services.orders.list(
-            try checked(query, as: OrdersAPI.list, visit.context), visit.context)
+        async let listed = optional(visit.context) { try await services.orders.list(query, $0) }
+        async let found = optional(visit.context) { try await services.users.me(Nothing(), $0) }
+        let (own, orders) = try await (found, listed)
+        let user = given ?? own
+        guard user != nil || orders != nil else { throw Self.away("the account") }
         var head = Head("Your account")
         head.shelves = await shelves
         return page(
             "account", head,
             [
-                "heading": "Hello, \(user.name)", "orders": orders.items.map { Self.row($0, base: "/orders/") },
-                "hasOrders": !orders.items.isEmpty,
-                "more": orders.next.map { Links.path("/account", [("after", $0)]) }.orFalse,
-                "fields": errors.views(Self.fields(user)), "problems": errors.view, "notice": notice.orFalse,
+                "heading": user.map { "Hello, \($0.name)" } ?? "Your account",
+                "orders": orders?.items.map { Self.row($0, base: "/orders/") } ?? [], "knowsOrders": orders != nil,
+                "hasOrders": orders?.items.isEmpty == false,
+                "more": orders?.next.map { Links.path("/account", [("after", $0)]) }.orFalse ?? false,
+                "knowsUser": user != nil, "fields": user.map { errors.views(Self.fields($0)) } ?? [],
+                "problems": errors.view, "notice": notice.orFalse,
             ], status: status)
     }
 

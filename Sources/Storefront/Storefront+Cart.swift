@@ -17,10 +17,12 @@ extension Storefront {
     }
 
     /// The visitor's cart; nil if there is none, or none any more.
-    func cart(_ visit: Visit) async throws -> Cart? {
+    func cart(_ visit: Visit) async throws -> Cart? { try await cart(visit, visit.context) }
+
+    private func cart(_ visit: Visit, _ context: CallContext) async throws -> Cart? {
         guard let id = visit.cart else { return nil }
         do {
-            return try await services.carts.cart(CartByID(id: id), visit.context)
+            return try await services.carts.cart(CartByID(id: id), context)
         } catch let problem as Problem where problem.type == .notFound {
             return nil
         }
@@ -29,23 +31,19 @@ extension Storefront {
     private func cartPage(
         _ visit: Visit, notice: String? = nil, errors: FormErrors = FormErrors(), status: Int = 200
     ) async throws -> PageResponse {
+        async let shelves = headerShelves(visit.context)
         let cart = try await cart(visit)
         let lines = cart?.lines ?? []
         var sums: [View] = []
         if let cart { sums = [Self.sum("Subtotal", cart.subtotal), Self.sum("Total", cart.subtotal, isTotal: true)] }
         var head = Head("Your cart")
-        head.shelves = await headerShelves(visit.context)
+        head.shelves = await shelves
         return page(
             "cart", head,
             [
                 "isEmpty": lines.isEmpty, "lines": lines.enumerated().map { Self.line($1, position: $0) },
                 "sums": sums, "problems": errors.view, "notice": notice.orFalse,
             ], status: status)
-    }
-
-    /// The categories for the header of a page that can do without them.
-    func headerShelves(_ context: CallContext) async -> [View] {
-        shelves((try? await products.categories(Nothing(), context).items) ?? [])
     }
 
     static func line(_ line: Cart.Line, position: Int) -> View {
@@ -148,13 +146,16 @@ extension Storefront {
 
     /// `{"cart": 2, "name": "Ada", "staff": false}`. What is away is left out: the page works without it.
     private func me(_ visit: Visit) async throws -> PageResponse {
-        let lines = (try? await cart(visit))?.lines ?? []
-        var name: String?
-        if visit.caller.userID != nil { name = (try? await services.users.me(Nothing(), visit.context))?.name }
-        let answer: JSON = [
-            "cart": .integer(lines.reduce(0) { $0 + $1.quantity }), "name": .string(name ?? ""),
-            "staff": .bool(visit.caller.isStaff),
-        ]
-        return PageResponse(contentType: "application/json", body: answer.serialized())
+        async let pieces = optional(visit.context) { context in
+            try await cart(visit, context)?.lines.reduce(0) { $0 + $1.quantity } ?? 0
+        }
+        var name: String? = ""
+        if visit.caller.userID != nil {
+            name = try? await optional(visit.context) { try await services.users.me(Nothing(), $0).name }
+        }
+        var answer: JSONObject = ["staff": .bool(visit.caller.isStaff)]
+        answer["cart"] = (try? await pieces).map { .integer($0) }
+        answer["name"] = name.map { .string($0) }
+        return PageResponse(contentType: "application/json", body: JSON.object(answer).serialized())
     }
 }

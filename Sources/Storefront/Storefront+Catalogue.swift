@@ -25,11 +25,15 @@ extension Storefront {
 
     private func home(_ request: PageRequest) async throws -> PageResponse {
         let context = request.context
-        async let newest = products.search(ProductQuery(sort: .newest, limit: Self.arrivals), context)
-        async let onSale = products.search(
-            ProductQuery(available: true, on_sale: true, sort: .newest, limit: Self.bargains), context)
-        let categories = try await products.categories(Nothing(), context).items
-        let (arrivals, bargains) = try await (newest.items, onSale.items)
+        async let onSale = optional(context) {
+            try await products.search(
+                ProductQuery(available: true, on_sale: true, sort: .newest, limit: Self.bargains), $0
+            ).items
+        }
+        async let known = knownCategories(context)
+        async let newest = products.search(ProductQuery(sort: .newest, limit: Self.arrivals), context).items
+        let (found, kinds) = try await (onSale, known)
+        let (arrivals, bargains, categories) = (try await newest, found ?? [], kinds ?? [])
         var rows: [View] = []
         func row(_ id: String, _ heading: String, _ more: String, _ items: [ProductSummary]) {
             guard !items.isEmpty else { return }
@@ -60,7 +64,8 @@ extension Storefront {
             [
                 "arches": arches, "hasArches": arches.count == 3, "tiles": tiles, "hasTiles": !tiles.isEmpty,
                 "rows": rows, "isEmpty": rows.isEmpty,
-            ], cache: .edge(tags: [Tags.catalogue], maxAge: Self.maxAge))
+            ],
+            cache: .edge(tags: [Tags.catalogue], maxAge: Self.maxAge).unlessLacking(found == nil || kinds == nil))
     }
 
     // MARK: Lists
@@ -69,10 +74,12 @@ extension Storefront {
         let listing = Listing(request.query, category: category)
         let (query, errors) = listing.query(settings.currency)
         async let found = products.search(query, request.context)
-        let categories = try await products.categories(Nothing(), request.context).items
+        let known = try await knownCategories(request.context)
+        let categories = known ?? []
         let current = categories.first { $0.handle == category }
         if request.path.hasPrefix("/categories/"), current == nil {
             _ = try? await found
+            guard known != nil else { throw Self.away("the category '\(category ?? "")'") }
             throw Problem(.notFound, "there is no category '\(category ?? "")'")
         }
         let page = try await found
@@ -100,7 +107,8 @@ extension Storefront {
         view["hasCards"] = !page.items.isEmpty
         view["more"] = page.next.map { next in listing.link { $0.after = next } }.orFalse
         return self.page(
-            "listing", head, view, cache: .edge(tags: [Tags.catalogue], maxAge: Self.maxAge))
+            "listing", head, view,
+            cache: .edge(tags: [Tags.catalogue], maxAge: Self.maxAge).unlessLacking(known == nil))
     }
 
     private static func heading(_ listing: Listing, _ category: CategoryList.Entry?) -> String {

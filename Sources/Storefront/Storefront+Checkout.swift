@@ -4,6 +4,9 @@ import Wire
 
 /// The checkout: one page, one form, one order.
 extension Storefront {
+    /// How long the checkout waits for methods and sums: nobody can pay without them.
+    private static let sumsPatience = Duration.seconds(5)
+
     var checkoutRoutes: [PageRoute] {
         [
             personal(.get, "/checkout", priority: .checkout) { visit in
@@ -100,9 +103,9 @@ extension Storefront {
         var form = CheckoutForm()
         form["country"] = settings.country
         form["token"] = SandboxCard.all[0].token
-        guard visit.caller.userID != nil, let user = try? await services.users.me(Nothing(), visit.context) else {
-            return form
-        }
+        guard visit.caller.userID != nil,
+            let user = try? await optional(visit.context, { try await services.users.me(Nothing(), $0) })
+        else { return form }
         form["email"] = user.email
         form["name"] = user.address?.name ?? user.name
         if let address = user.address {
@@ -127,21 +130,27 @@ extension Storefront {
         var status = status
         let query = ShippingQuery(country: Countries.isKnown(form["country"]) ? form["country"] : settings.country)
         async let shelves = headerShelves(visit.context)
-        let methods = try await services.orders.shippingMethods(query, visit.context).items
-        if !methods.contains(where: { $0.id == form["shipping_method"] }) {
+        let known = try await optional(visit.context, within: Self.sumsPatience) {
+            try await services.orders.shippingMethods(query, $0).items
+        }
+        let methods = known ?? []
+        if known != nil, !methods.contains(where: { $0.id == form["shipping_method"] }) {
             form["shipping_method"] = methods.first?.id ?? ""
         }
         var question = PriceOrder(
             cart: cart.id, country: query.country ?? settings.country, shipping_method: form.method, coupon: form.coupon
         )
         var sums: OrderSums?
+        var isAway = known == nil
         do {
-            sums = try await services.orders.price(question, visit.context)
+            sums = try await price(question, visit.context)
+            isAway = isAway || sums == nil
         } catch let problem as Problem where problem.type == .unknownCoupon {
             if errors.byField["coupon"] == nil { errors.add(form.extras[0], "Coupon: it is not valid for this order") }
             if status == 200 { status = 422 }
             question.coupon = nil
-            sums = try await services.orders.price(question, visit.context)
+            sums = try await price(question, visit.context)
+            isAway = isAway || sums == nil
         } catch let problem as Problem where problem.type.status < 500 {
             if errors.isEmpty { errors.add(nil, problem.detail) }
         }
@@ -160,12 +169,18 @@ extension Storefront {
                         "selected": method.id == form["shipping_method"],
                     ]
                 },
+                "isAway": isAway, "hasMethods": !methods.isEmpty, "chosenMethod": form["shipping_method"],
                 "sandbox": settings.isSandbox, "cards": SandboxCard.views(form["token"]),
                 "lines": cart.lines.enumerated().map { Self.line($1, position: $0) },
                 "sums": sums.map { Self.sums($0, coupon: question.coupon) } ?? [],
                 "sumsNote": sums.map(Self.note) ?? "",
                 "payLabel": sums.map { "Place order · " + Texts.money($0.total) } ?? "Place order",
             ], status: status)
+    }
+
+    /// Nil where it cannot be worked out at the moment.
+    private func price(_ question: PriceOrder, _ context: CallContext) async throws -> OrderSums? {
+        try await optional(context, within: Self.sumsPatience) { try await services.orders.price(question, $0) }
     }
 
     static func sums(_ sums: OrderSums, coupon: String?) -> [View] {

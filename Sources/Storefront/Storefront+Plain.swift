@@ -34,7 +34,7 @@ extension Storefront {
 
     // MARK: The HTTP interface, readable
 
-    private func docs(_ request: PageRequest) async -> PageResponse {
+    private func docs(_ request: PageRequest) async throws -> PageResponse {
         var names: [String] = []
         var groups: [String: [EndpointDescription]] = [:]
         for endpoint in endpoints {
@@ -44,7 +44,8 @@ extension Storefront {
         }
         var head = Head("HTTP interface", path: "/docs")
         head.description = "The HTTP interface of \(settings.name): JSON under /api, problems as RFC 9457."
-        head.shelves = await headerShelves(request.context)
+        let categories = try await knownCategories(request.context)
+        head.shelves = shelves(categories ?? [])
         return page(
             "docs", head,
             [
@@ -55,7 +56,7 @@ extension Storefront {
                         "operations": (groups[name] ?? []).map(Self.operation),
                     ]
                 },
-            ], cache: .edge(tags: [Tags.catalogue], maxAge: Self.docsAge))
+            ], cache: .edge(tags: [Tags.catalogue], maxAge: Self.docsAge).unlessLacking(categories == nil))
     }
 
     private static func operation(_ endpoint: EndpointDescription) -> View {

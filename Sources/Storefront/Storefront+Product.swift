@@ -17,7 +17,8 @@ extension Storefront {
                 let view = try await productPage(product, request.context, selected: request.query.first("sku"))
                 return page(
                     "product", view.head, view.body,
-                    cache: .edge(tags: [Tags.product(product.handle)], maxAge: Self.maxAge))
+                    cache: .edge(tags: [Tags.product(product.handle)], maxAge: Self.maxAge)
+                        .unlessLacking(view.isLacking))
             }
         ]
     }
@@ -30,10 +31,11 @@ extension Storefront {
     /// The page of a product; with `errors`, the answer to a form that could not be carried out.
     func productPage(
         _ product: Product, _ given: CallContext, selected sku: String? = nil, errors: FormErrors = FormErrors()
-    ) async throws -> (head: Head, body: View) {
+    ) async throws -> (head: Head, body: View, isLacking: Bool) {
         let context = given.shopper
-        async let neighbours = neighbours(of: product, context)
-        let categories = (try? await products.categories(Nothing(), context).items) ?? []
+        async let others = neighbours(of: product, context)
+        let known = try await knownCategories(context)
+        let categories = known ?? []
         let category = categories.first { $0.handle == product.category?.handle }
         let trail = Self.trail(to: category, in: categories) + [(product.title, Links.product(product.handle))]
         var head = Head(product.title, path: Links.product(product.handle))
@@ -60,19 +62,20 @@ extension Storefront {
         view["facts"] = Self.facts(product, chosen)
         view["shippingNote"] = "Shipping and tax are worked out at checkout, before you pay"
         view["maxQuantity"] = String(Self.maximumQuantity)
-        let cards = await neighbours.map { Cards.view($0) }
+        let neighbours = try await others
+        let cards = (neighbours ?? []).map { Cards.view($0) }
         view["related"] = cards
         view["hasRelated"] = !cards.isEmpty
         view["problems"] = errors.view
-        return (head, view)
+        return (head, view, known == nil || neighbours == nil)
     }
 
     /// Others of the same category. A page without them is a page all the same.
-    private func neighbours(of product: Product, _ context: CallContext) async -> [ProductSummary] {
+    private func neighbours(of product: Product, _ context: CallContext) async throws -> [ProductSummary]? {
         guard let category = product.category?.handle else { return [] }
         let query = ProductQuery(category: category, available: true, limit: Self.related + 1)
-        let found = try? await products.search(query, context).items
-        return Array((found ?? []).lazy.filter { $0.handle != product.handle }.prefix(Self.related))
+        let found = try await optional(context) { try await products.search(query, $0).items }
+        return found.map { Array($0.lazy.filter { $0.handle != product.handle }.prefix(Self.related)) }
     }
 
     private static func pictures(_ product: Product) -> View {

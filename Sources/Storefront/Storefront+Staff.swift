@@ -7,6 +7,7 @@ extension Storefront {
     private static let latestOrders = 10
     private static let stockOuts = 20
     static let staffRows = 50
+    private static let reportPatience = Duration.seconds(5)
 
     var staffRoutes: [PageRoute] {
         [
@@ -35,38 +36,58 @@ extension Storefront {
 
     private func dashboard(_ visit: Visit) async throws -> PageResponse {
         let context = visit.context
-        async let report = services.orders.sales(SalesQuery(), context)
-        async let latest = services.orders.list(OrderQuery(limit: Self.latestOrders), context)
-        async let toSend = services.orders.list(OrderQuery(status: .confirmed, limit: 1), context)
-        async let empty = products.inventoryList(StockQuery(available_max: 0, limit: Self.stockOuts), context)
-        let (sales, orders, waiting, outs) = try await (report, latest, toSend, empty)
-        let today = String(clock.now().rfc3339.prefix(10))
-        let day = sales.days.last { $0.day == today }
-        func tile(_ label: String, _ text: String, _ note: String? = nil) -> View {
-            ["label": label, "text": text, "note": note.orFalse]
+        // The whole catalogue and every order are looked through: more patience than for a header.
+        let patience = Self.reportPatience
+        async let report = optional(context, within: patience) { try await services.orders.sales(SalesQuery(), $0) }
+        async let latest = optional(context, within: patience) {
+            try await services.orders.list(OrderQuery(limit: Self.latestOrders), $0)
         }
-        let revenue = sales.revenue.isEmpty ? [Money.zero(settings.currency)] : sales.revenue
-        let tiles = [
-            tile("Orders", Texts.count(sales.orders), "\(Texts.count(day?.orders ?? 0)) today"),
-            tile(
-                "Revenue", revenue.prefix(3).map(Texts.money).joined(separator: " + "),
-                day.map { Texts.money($0.revenue) + " today" }),
-            tile("To send", Texts.count(waiting.total), "confirmed, nothing sent yet"),
-            tile("Pieces sold", Texts.count(sales.pieces), "\(Texts.count(sales.cancelled)) orders cancelled"),
-        ]
+        async let toSend = optional(context, within: patience) {
+            try await services.orders.list(OrderQuery(status: .confirmed, limit: 1), $0)
+        }
+        async let empty = optional(context, within: patience) {
+            try await products.inventoryList(StockQuery(available_max: 0, limit: Self.stockOuts), $0)
+        }
+        let (sales, orders, waiting, outs) = try await (report, latest, toSend, empty)
+        guard sales != nil || orders != nil || waiting != nil || outs != nil else { throw Self.away("the dashboard") }
         return await staffPage(
             "staff_dashboard", "Dashboard", tab: "Dashboard",
             [
-                "tiles": tiles, "chart": Chart.view(sales.days.filter { $0.revenue.currency == revenue[0].currency }),
-                "orders": orders.items.map { Self.row($0, base: "/staff/orders/") }, "hasOrders": !orders.items.isEmpty,
-                "hasOuts": !outs.items.isEmpty,
-                "outs": outs.items.map { level -> View in
+                "tiles": tiles(sales, toSend: waiting?.total), "knowsSales": sales != nil,
+                "chart": sales.map { chart($0) } ?? false,
+                "knowsOrders": orders != nil, "hasOrders": orders?.items.isEmpty == false,
+                "orders": orders?.items.map { Self.row($0, base: "/staff/orders/") } ?? [],
+                "knowsOuts": outs != nil, "hasOuts": outs?.items.isEmpty == false,
+                "outs": (outs?.items ?? []).map { level -> View in
                     [
                         "sku": level.sku, "link": Links.path("/staff/products", [("q", level.sku)]),
                         "note": level.reserved > 0 ? "\(level.reserved) held for orders" : false,
                     ]
                 },
             ], visit: visit)
+    }
+
+    private func chart(_ sales: SalesReport) -> any Sendable {
+        Chart.view(sales.days, in: sales.revenue.first?.currency ?? settings.currency)
+    }
+
+    private func tiles(_ sales: SalesReport?, toSend: Int?) -> [View] {
+        func tile(_ label: String, _ text: String?, _ note: String?) -> View {
+            ["label": label, "text": text ?? "Unknown", "note": (text == nil ? "it cannot be had now" : note).orFalse]
+        }
+        let today = String(clock.now().rfc3339.prefix(10))
+        let day = sales?.days.last { $0.day == today }
+        let revenue = sales.map { $0.revenue.isEmpty ? [Money.zero(settings.currency)] : $0.revenue }
+        return [
+            tile("Orders", sales.map { Texts.count($0.orders) }, "\(Texts.count(day?.orders ?? 0)) today"),
+            tile(
+                "Revenue", revenue.map { $0.prefix(3).map(Texts.money).joined(separator: " + ") },
+                day.map { Texts.money($0.revenue) + " today" }),
+            tile("To send", toSend.map { Texts.count($0) }, "confirmed, nothing sent yet"),
+            tile(
+                "Pieces sold", sales.map { Texts.count($0.pieces) },
+                sales.map { "\(Texts.count($0.cancelled)) orders cancelled" }),
+        ]
     }
 
     // MARK: Notifications
@@ -100,11 +121,10 @@ enum Chart {
     private static let base = 190
     private static let left = 64
 
-    /// The last days that have sales; `false` if there are none.
-    static func view(_ all: [SalesReport.Day]) -> any Sendable {
-        let days = all.suffix(days)
-        guard let highest = days.map(\.revenue.amount).max(), highest > 0, let currency = days.first?.revenue.currency
-        else { return false }
+    /// The last days that have sales in that currency; `false` if there are none.
+    static func view(_ all: [SalesReport.Day], in currency: Currency) -> any Sendable {
+        let days = all.filter { $0.revenue.currency == currency }.suffix(days)
+        guard let highest = days.map(\.revenue.amount).max(), highest > 0 else { return false }
         let top = roundedUp(highest)
         let step = (width - left) / max(days.count, 7)
         func y(_ amount: Int64) -> Int { base - Int(Double(amount) / Double(top) * Double(base - 16)) }

@@ -99,19 +99,17 @@ extension Storefront {
         _ visit: Visit, _ product: Product, notice: String? = nil, errors: FormErrors = FormErrors(), status: Int = 200
     ) async throws -> PageResponse {
         let base = "/staff/products/" + Links.segment(product.handle)
-        var variants: [View] = []
-        for (index, variant) in product.variants.enumerated() {
-            let level =
-                index < Self.stockShown
-                ? try? await products.inventory(StockBySKU(sku: variant.sku), visit.context) : nil
-            variants.append([
+        let levels = await levels(of: product.variants.prefix(Self.stockShown).map(\.sku), visit.context)
+        let variants = product.variants.map { variant -> View in
+            let level = levels[variant.sku]
+            return [
                 "sku": variant.sku, "text": variant.options.joined(separator: " / "), "price": variant.price.decimal,
                 "compare": variant.compare_at_price?.decimal ?? "", "key": Self.newKey(),
                 "priceError": errors.byField["price." + variant.sku] != nil,
-                "onHand": level.map { Texts.count($0.on_hand) } ?? "…",
-                "reserved": level.map { Texts.count($0.reserved) } ?? "…",
+                "onHand": level.map { Texts.count($0.on_hand) } ?? "unknown",
+                "reserved": level.map { Texts.count($0.reserved) } ?? "unknown",
                 "free": Texts.count(level?.available ?? variant.available),
-            ])
+            ]
         }
         return await staffPage(
             "staff_product", product.title, tab: "Products",
@@ -122,6 +120,20 @@ extension Storefront {
                 "fields": errors.views(Self.fields(product)), "variants": variants, "problems": errors.view,
                 "notice": notice.orFalse,
             ], visit: visit, status: status)
+    }
+
+    /// Those that can be had.
+    private func levels(of skus: [String], _ context: CallContext) async -> [String: StockLevel] {
+        await withTaskGroup(of: StockLevel?.self) { group in
+            for sku in skus {
+                group.addTask {
+                    try? await optional(context) { try await products.inventory(StockBySKU(sku: sku), $0) }
+                }
+            }
+            return await group.reduce(into: [:]) { levels, level in
+                if let level { levels[level.sku] = level }
+            }
+        }
     }
 
     private func saveProduct(_ visit: Visit) async throws -> PageResponse {

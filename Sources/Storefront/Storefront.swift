@@ -91,15 +91,19 @@ public struct Storefront: Sendable {
 extension Storefront {
     /// A route for what is the same for everybody: whoever asks, it is made for a stranger. Were it made for staff, the
     /// copy that is kept would show their drafts to all.
+    ///
+    /// - Parameter patience: after which it is given up, and the copy that was kept before is shown, if there is one.
     func shared(
-        _ path: String, priority: Priority = .browse,
+        _ path: String, priority: Priority = .browse, patience: Duration = .seconds(5),
         _ handle: @escaping @Sendable (PageRequest) async throws -> PageResponse
     ) -> PageRoute {
         PageRoute(.get, path, priority: priority) { request in
-            try await handle(
+            var context = request.context.shopper
+            context.deadline = min(context.deadline, .now + patience)
+            return try await handle(
                 PageRequest(
                     request.method, path: request.path, parameters: request.parameters, query: request.query,
-                    header: request.header, context: request.context.shopper))
+                    header: request.header, context: context))
         }
     }
 }
@@ -205,6 +209,8 @@ extension Storefront {
         case 403: ("Not for you, it seems", "You are not allowed to do that.")
         case 404: ("There is nothing here", "The page may have moved, or the piece is no longer offered.")
         case 429: ("A little slower, please", "Many requests came from your address. Try again in a moment.")
+        case 503 where problem.type == .unavailable:
+            ("That part of the shop is away", "It does not answer just now; the rest goes on. Try again in a moment.")
         case 503, 504: ("Very busy just now", "Orders go first at such times. Try again in a few seconds.")
         case 500...: ("Something broke here", "It is our fault and it has been noted. Nothing was charged.")
         default: (problem.type.title, "The request could not be carried out.")

@@ -18,6 +18,11 @@ final class Shop: Sendable {
         var adjustments: [StockAdjustment] = []
         var refreshes = 0
         var exports = 0
+        /// What throws `failure`: services (`products`) and single operations of theirs (`products.categories`).
+        var away: Set<String> = []
+        var failure: any Error = Problem(.unavailable, "it is away")
+        /// How long each operation was given the last time.
+        var patience: [String: Duration] = [:]
     }
     let state = Mutex(State())
     let clock = ManualClock()
@@ -43,6 +48,15 @@ final class Shop: Sendable {
     }
 
     func add(_ product: Product) { state.withLock { $0.products.append(product) } }
+
+    /// To be asked by each operation that may be away.
+    func arrive(_ operation: String, _ context: CallContext) throws {
+        let service = String(operation.prefix { $0 != "." })
+        try state.withLock { state in
+            state.patience[operation] = context.deadline - .now
+            if state.away.contains(service) || state.away.contains(operation) { throw state.failure }
+        }
+    }
 
     func product(handle: String) -> Product? { state.withLock { $0.products.first { $0.handle == handle } } }
 }
@@ -81,6 +95,7 @@ extension Product {
 
 extension Shop: ProductsService {
     func search(_ query: ProductQuery, _ context: CallContext) async throws -> ProductPage {
+        try arrive("products.search", context)
         let found = state.withLock { state in
             state.products.filter { product in
                 (context.caller.isStaff || product.status == .active)
@@ -102,6 +117,7 @@ extension Shop: ProductsService {
     }
 
     func product(_ query: ProductByHandle, _ context: CallContext) async throws -> Product {
+        try arrive("products.product", context)
         guard let product = product(handle: query.handle), product.status == .active || context.caller.isStaff else {
             throw Problem(.notFound, "there is no product '\(query.handle)'")
         }
@@ -109,7 +125,8 @@ extension Shop: ProductsService {
     }
 
     func categories(_ input: Nothing, _ context: CallContext) async throws -> CategoryList {
-        CategoryList(items: [
+        try arrive("products.categories", context)
+        return CategoryList(items: [
             .init(handle: "clothing", title: "Clothing & more", parent: nil, products: 3, image: nil),
             .init(
                 handle: "shirts", title: "Shirts", parent: "clothing", products: 3,
@@ -139,11 +156,13 @@ extension Shop: ProductsService {
     }
 
     func inventory(_ query: StockBySKU, _ context: CallContext) async throws -> StockLevel {
-        StockLevel(sku: query.sku, on_hand: 9, reserved: 2)
+        try arrive("products.inventory", context)
+        return StockLevel(sku: query.sku, on_hand: 9, reserved: 2)
     }
 
     func inventoryList(_ query: StockQuery, _ context: CallContext) async throws -> StockPage {
-        StockPage(items: [StockLevel(sku: "GONE <1>", on_hand: 1, reserved: 1)], next: nil)
+        try arrive("products.inventories", context)
+        return StockPage(items: [StockLevel(sku: "GONE <1>", on_hand: 1, reserved: 1)], next: nil)
     }
 
     func adjust(_ adjustment: StockAdjustment, _ context: CallContext) async throws -> StockLevel {
@@ -188,7 +207,10 @@ extension Shop: CartsService {
         return try cart(id)
     }
 
-    func cart(_ query: CartByID, _ context: CallContext) async throws -> Cart { try cart(query.id) }
+    func cart(_ query: CartByID, _ context: CallContext) async throws -> Cart {
+        try arrive("carts.cart", context)
+        return try cart(query.id)
+    }
 
     func putLine(_ line: PutCartLine, _ context: CallContext) async throws -> Cart {
         try cart(line.id) { lines in
@@ -238,6 +260,7 @@ extension Shop: OrdersService {
     }
 
     func price(_ order: PriceOrder, _ context: CallContext) async throws -> OrderSums {
+        try arrive("orders.price", context)
         if let coupon = order.coupon, coupon != "SPRING" { throw Problem(.unknownCoupon, "'\(coupon)' is none") }
         let zero = Money.zero(.gbp)
         let total = Money(1_999, .gbp)
@@ -246,10 +269,12 @@ extension Shop: OrdersService {
     }
 
     func shippingMethods(_ query: ShippingQuery, _ context: CallContext) async throws -> ShippingMethodList {
-        ShippingMethodList(items: [.init(id: "standard", title: "Standard delivery", price: .zero(.gbp))])
+        try arrive("orders.methods", context)
+        return ShippingMethodList(items: [.init(id: "standard", title: "Standard delivery", price: .zero(.gbp))])
     }
 
     func list(_ query: OrderQuery, _ context: CallContext) async throws -> OrderPage {
+        try arrive("orders.list", context)
         let orders = state.withLock { $0.orders }
         return OrderPage(
             items: orders.map {
@@ -261,6 +286,7 @@ extension Shop: OrdersService {
     }
 
     func order(_ query: OrderByID, _ context: CallContext) async throws -> Order {
+        try arrive("orders.order", context)
         guard let order = state.withLock({ $0.orders.first { $0.id == query.id } }) else {
             throw Problem(.notFound, "there is no such order")
         }
@@ -302,6 +328,7 @@ extension Shop: OrdersService {
     }
 
     func sales(_ query: SalesQuery, _ context: CallContext) async throws -> SalesReport {
+        try arrive("orders.sales", context)
         let days = (1...12).map { day in
             SalesReport.Day(
                 day: "2026-01-\(day < 10 ? "0" : "")\(day)", orders: day, revenue: Money(Int64(day) * 1_050, .gbp))
@@ -337,7 +364,8 @@ struct ShopUsers: UsersService, AuthService {
         return Shop.ada
     }
     func me(_ input: Nothing, _ context: CallContext) async throws -> User {
-        context.caller.userID == Shop.staff.id ? Shop.staff : Shop.ada
+        try shop.arrive("users.me", context)
+        return context.caller.userID == Shop.staff.id ? Shop.staff : Shop.ada
     }
     func update(_ change: UpdateUser, _ context: CallContext) async throws -> User {
         if change.email != nil, change.current_password != "correct horse" { throw Problem(.wrongCredentials, "no") }
@@ -351,10 +379,12 @@ struct ShopUsers: UsersService, AuthService {
         Tokens(access_token: "access:" + name, expires_in: 900, refresh_token: "refresh:" + name)
     }
     func logIn(_ credentials: Credentials, _ context: CallContext) async throws -> Tokens {
+        try shop.arrive("auth.login", context)
         guard credentials.password == "correct horse" else { throw Problem(.wrongCredentials, "no") }
         return tokens("ada")
     }
     func refresh(_ refresh: RefreshTokens, _ context: CallContext) async throws -> Tokens {
+        try shop.arrive("auth.refresh", context)
         shop.state.withLock { $0.refreshes += 1 }
         await Task.yield()
         let name = refresh.refresh_token.split(separator: ":").last ?? ""

@@ -9,7 +9,7 @@ async function refreshMe() {
     if (!answer.ok) return;
     const me = await answer.json();
     const count = $("[data-cart]");
-    count.textContent = me.cart > 99 ? "99+" : me.cart;
+    count.textContent = me.cart > 99 ? "99+" : me.cart ?? "";
     count.hidden = !me.cart;
     count.setAttribute("aria-label", `${me.cart} in the cart`);
     $("[data-name]").textContent = me.name || "Account";
