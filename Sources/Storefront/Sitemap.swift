@@ -118,6 +118,7 @@ extension Storefront {
             Disallow: /orders
             Disallow: /register
             Disallow: /staff
+            Disallow: /topology
             Sitemap: \(settings.baseURL)/sitemap.xml
 
             """

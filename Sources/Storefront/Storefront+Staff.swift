@@ -18,7 +18,8 @@ extension Storefront {
 
     private static let tabs = [
         ("Dashboard", "/staff"), ("Orders", "/staff/orders"), ("Products", "/staff/products"),
-        ("Notifications", "/staff/notifications"),
+        ("Notifications", "/staff/notifications"), ("Webhooks", "/staff/webhooks"), ("Events", "/staff/events"),
+        ("Topology", "/topology"),
     ]
 
     /// A page of the staff's side; `tab` is the one it belongs to.

@@ -39,10 +39,14 @@ public struct Storefront: Sendable {
         public var users: any UsersService
         public var auth: any AuthService
         public var notifications: any NotificationsService
+        public var webhooks: any WebhooksService
+        public var publishers: [Publisher]
+        public var topology: any TopologyService
 
         public init(
             products: any ProductsService, carts: any CartsService, orders: any OrdersService,
-            users: any UsersService, auth: any AuthService, notifications: any NotificationsService
+            users: any UsersService, auth: any AuthService, notifications: any NotificationsService,
+            webhooks: any WebhooksService, publishers: [Publisher], topology: any TopologyService
         ) {
             self.products = products
             self.carts = carts
@@ -50,6 +54,23 @@ public struct Storefront: Sendable {
             self.users = users
             self.auth = auth
             self.notifications = notifications
+            self.webhooks = webhooks
+            self.publishers = publishers
+            self.topology = topology
+        }
+    }
+
+    /// A service that publishes events, and those of them that nobody could take.
+    public struct Publisher: Sendable {
+        /// In addresses: letters.
+        public var name: String
+        public var deadLetters: any DeadLettersService
+        public var api: DeadLettersAPI
+
+        public init(name: String, deadLetters: any DeadLettersService, api: DeadLettersAPI) {
+            self.name = name
+            self.deadLetters = deadLetters
+            self.api = api
         }
     }
 
@@ -82,7 +103,8 @@ public struct Storefront: Sendable {
     /// Every page. What is not among them is answered by `errorPage`.
     public var routes: [PageRoute] {
         catalogueRoutes + productRoutes + cartRoutes + checkoutRoutes + orderRoutes + accountRoutes + staffRoutes
-            + staffOrderRoutes + staffProductRoutes + sitemapRoutes + plainRoutes
+            + staffOrderRoutes + staffProductRoutes + staffEventRoutes + staffWebhookRoutes + topologyRoutes
+            + sitemapRoutes + plainRoutes
     }
 
     var products: any ProductsService { services.products }

@@ -52,6 +52,10 @@ struct Templates: Sendable {
         ("staff_products", PackageResources.staff_products_mustache),
         ("staff_product", PackageResources.staff_product_mustache),
         ("staff_notifications", PackageResources.staff_notifications_mustache),
+        ("staff_events", PackageResources.staff_events_mustache),
+        ("staff_webhooks", PackageResources.staff_webhooks_mustache),
+        ("staff_webhook", PackageResources.staff_webhook_mustache),
+        ("staff_topology", PackageResources.staff_topology_mustache),
     ]
 }
 

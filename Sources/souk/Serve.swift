@@ -87,7 +87,11 @@ extension Shop {
                 isSandbox: settings.payments.scheme == "sandbox"),
             services: Storefront.Services(
                 products: products, carts: carts, orders: orders, users: users, auth: auth,
-                notifications: notifications),
+                notifications: notifications, webhooks: webhooks,
+                publishers: [
+                    .init(name: "orders", deadLetters: orderDeadLetters, api: .orders),
+                    .init(name: "users", deadLetters: userDeadLetters, api: .users),
+                ], topology: topology),
             endpoints: Interface.endpoints)
         let settings = settings
         return HTTPServer(

@@ -4,10 +4,25 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright
-from shop import ADDRESS, STAFF, Shop
+from shop import ADDRESS, ARTIFACTS, STAFF, Shop
 
 CHECKOUT = {"email": "ada@example.com", **ADDRESS}
+
+LOOKS = {
+    f"{scheme} {device}": {"color_scheme": scheme, "viewport": viewport}
+    for scheme in ("light", "dark")
+    for device, viewport in (("phone", {"width": 390, "height": 844}), ("desktop", {"width": 1280, "height": 900}))
+}
+
+SHIFT = """() => new Promise(resolve => {
+  let sum = 0;
+  new PerformanceObserver(list => {
+    for (const entry of list.getEntries()) if (!entry.hadRecentInput) sum += entry.value;
+  }).observe({type: "layout-shift", buffered: true});
+  requestAnimationFrame(() => setTimeout(() => resolve(sum)));
+})"""
 
 
 def launch(playwright: Playwright) -> Browser:
@@ -40,6 +55,23 @@ class Visitor:
     def open(self, path: str) -> Page:
         self.page.goto(self.shop.url + path)
         return self.page
+
+    def look_at(self, path: str, look: str, name: str) -> Page:
+        """axe finds nothing serious, nothing moves after it was drawn, nothing sticks out at the side."""
+        page = self.open(path)
+        page.wait_for_load_state("networkidle")
+        folder = ARTIFACTS / look.replace(" ", "-")
+        folder.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=folder / f"{name.replace(' ', '-')}.png", full_page=True)
+        found = [
+            f"{violation['impact']}: {violation['id']}: {violation['help']}: {violation['nodes'][0]['html'][:200]}"
+            for violation in Axe().run(page).response["violations"]
+            if violation["impact"] in ("serious", "critical")
+        ]
+        assert found == []
+        assert page.evaluate(SHIFT) < 0.01
+        assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+        return page
 
     # -- what a shopper does
 

@@ -103,7 +103,7 @@ import Wire
 
     static let staffPages = [
         "/staff", "/staff/orders", "/staff/orders/order_01h455vb4pex5vsknk084sn02q", "/staff/products",
-        "/staff/products/linen-shirt", "/staff/notifications",
+        "/staff/products/linen-shirt", "/staff/notifications", "/staff/webhooks", "/staff/events", "/topology",
     ]
 
     @Test(arguments: staffPages)

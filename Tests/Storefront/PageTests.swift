@@ -50,7 +50,8 @@ import Wire
             "/products/jug", "/products/overshirt", "/products/overshirt?sku=OVERSHIRT-3", "/cart", "/checkout", order,
             "/register", "/account", "/staff", "/staff/orders", "/staff/orders?status=confirmed",
             "/staff/orders/" + order.dropFirst("/orders/".count), "/staff/products", "/staff/products/linen-shirt",
-            "/staff/products/overshirt?done=saved", "/staff/notifications", "/docs",
+            "/staff/products/overshirt?done=saved", "/staff/notifications", "/staff/webhooks", "/staff/events",
+            "/topology", "/docs",
         ]
         for path in pages {
             let response = try await browser.get(path)

@@ -23,6 +23,11 @@ final class Shop: Sendable {
         var failure: any Error = Problem(.unavailable, "it is away")
         /// How long each operation was given the last time.
         var patience: [String: Duration] = [:]
+        var deadLetters: [String: [DeadLetterSummary]] = [:]
+        var replayed: [Int64] = []
+        var webhooks: [Webhook] = []
+        var deliveries: [WebhookDelivery] = []
+        var topology = Topology(processes: [])
     }
     let state = Mutex(State())
     let clock = ManualClock()
@@ -40,7 +45,11 @@ final class Shop: Sendable {
             settings: .init(baseURL: baseURL),
             services: .init(
                 products: self, carts: self, orders: self, users: ShopUsers(shop: self), auth: ShopUsers(shop: self),
-                notifications: self),
+                notifications: self, webhooks: self,
+                publishers: [
+                    .init(name: "orders", deadLetters: ShopPublisher(shop: self, name: "orders"), api: .orders),
+                    .init(name: "users", deadLetters: ShopPublisher(shop: self, name: "users"), api: .users),
+                ], topology: self),
             endpoints: [
                 OrdersAPI.place.description, ProductsAPI.search.description, ProductsAPI.put.description,
                 ProductsAPI.quote.description,

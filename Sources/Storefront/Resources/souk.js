@@ -182,5 +182,6 @@ for (const form of $$("[data-add]")) addToCart(form);
 suggest($("#q"));
 for (const form of $$("[data-auto]")) submitOnChange(form);
 for (const product of $$("[data-product]")) variants(product);
+$(".tabs [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest", behavior: "instant" });
 $("#problems")?.focus();
 refreshMe();
