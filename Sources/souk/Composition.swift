@@ -96,6 +96,8 @@ struct Shop: Sendable {
         backEnds = try BackEnds(settings, staleness, clock, logger)
         let makeObjects = try Self.objects(settings, clock)
         smtp = roles.contains(.notifications) ? try settings.mail.smtp("SOUK_MAIL").map { try SMTPMailer($0) } : nil
+        let targets = try WebhookTargets(allowing: settings.webhookNetworks)
+        // From here on nothing is wrong with the settings: these have to be closed.
         peers = Peers(settings.place, tokens, clock: clock)
         outbound = OutboundHTTP()
         objects = makeObjects(outbound.send)
@@ -153,7 +155,7 @@ struct Shop: Sendable {
                 shop: settings.shop.name, publicURL: settings.publicURL, clock: clock)
             let hooks = Webhooks(
                 database: databases[.notifications],
-                targets: try WebhookTargets(allowing: settings.webhookNetworks), clock: clock)
+                targets: targets, clock: clock)
             notifications = services.serve(local, local.routes)
             webhooks = services.serve(
                 hooks, hooks.routes, workers: [WebhookDispatcher(hooks, send: outbound.send)])

@@ -83,7 +83,8 @@ public final class PostgresPeer: Sendable {
             do {
                 return try Self.run(
                     Self.unprivileged + [
-                        (Self.programs ?? "") + "/pg_ctl", "--pgdata", folder + "/data", "--wait", "--log",
+                        (Self.programs ?? "") + "/pg_ctl", "--pgdata", folder + "/data", "--wait", "--timeout", "600",
+                        "--log",
                         folder + "/log", "--options", options, "start",
                     ])
             } catch  where attempt < 50 {

@@ -6,6 +6,9 @@ import Testing
 import Wire
 
 @Suite("Calls to another process") struct CallerTests {
+    /// No test depends on how fast the machine is.
+    private static var context: CallContext { CallContext(timeout: .seconds(3_600)) }
+
     static func with(
         _ base: String, _ body: (HTTPCaller) async throws -> Void
     ) async throws {
@@ -24,7 +27,7 @@ import Wire
         settings.servesServices = true
         try await Toy.serve(settings) { port in
             try await Self.with("http://127.0.0.1:\(port)/") { caller in
-                var context = CallContext()
+                var context = Self.context
                 let read = try await caller.call(Toy.get, Named(id: "a.b"), context)
                 #expect(read.value.id == "a.b" && read.version == 7)
                 let page = try await caller.call(Toy.list, ThingQuery(limit: 3, tags: ["x", "y"]), context)
@@ -35,7 +38,7 @@ import Wire
                 #expect(made.value.note == context.idempotencyKey && made.location == "/api/things/a")
                 context.idempotencyKey = "again"
                 #expect(try await caller.call(Toy.make, Thing(id: "a"), context).isReplayed)
-                let service = CallContext.service("orders")
+                let service = CallContext.service("orders", timeout: .seconds(3_600))
                 #expect(try await caller.call(Toy.inner, Nothing(), service).value.note?.contains("service") == true)
                 _ = try await caller.call(Toy.remove, Named(id: "a"), service)
                 var conditional = service
@@ -52,7 +55,7 @@ import Wire
             try await Self.with("http://127.0.0.1:\(port)") { caller in
                 for (id, type) in [("none", ProblemType.notFound), ("NOT A HANDLE", .invalid)] {
                     do {
-                        _ = try await caller.call(Toy.get, Named(id: id), CallContext())
+                        _ = try await caller.call(Toy.get, Named(id: id), Self.context)
                         Issue.record("expected \(type)")
                     } catch let problem as Problem {
                         #expect(problem.type == type)
@@ -115,14 +118,14 @@ import Wire
         try await Self.speak(text) { port, reads in
             try await Self.with("http://127.0.0.1:\(port)") { caller in
                 await #expect(throws: OutcomeUnknown.self) {
-                    _ = try await caller.call(Toy.get, Named(id: "a"), CallContext())
+                    _ = try await caller.call(Toy.get, Named(id: "a"), Self.context)
                 }
                 // Fewer where a connection that is being closed was taken for another try.
                 let before = reads.count.load(ordering: .relaxed)
                 #expect((1...HTTPCaller.attempts).contains(before))
                 let once = Endpoint<Thing, Thing>("x", .post, "/x", summary: "", idempotency: .none)
                 await #expect(throws: OutcomeUnknown.self) {
-                    _ = try await caller.call(once, Thing(id: "a"), CallContext())
+                    _ = try await caller.call(once, Thing(id: "a"), Self.context)
                 }
                 #expect((before...before + 1).contains(reads.count.load(ordering: .relaxed)))
             }
@@ -133,7 +136,7 @@ import Wire
         // Nobody listens on port 1, and no other test will.
         try await Self.with("http://127.0.0.1:1") { caller in
             do {
-                _ = try await caller.call(Toy.make, Thing(id: "a"), CallContext())
+                _ = try await caller.call(Toy.make, Thing(id: "a"), Self.context)
                 Issue.record("nobody listens")
             } catch let problem as Problem {
                 #expect(problem.type == .unavailable)
