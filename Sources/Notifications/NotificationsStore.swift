@@ -52,7 +52,7 @@ struct NotificationsStore: Sendable {
         let columns = "id, type, order_id, recipient, subject, status, created_at"
         // Above every identifier.
         let before = after ?? "~"
-        let items = try await database.read { transaction in
+        let items = try await database.readStale { transaction in
             let rows =
                 if let customer {
                     try transaction.rows(

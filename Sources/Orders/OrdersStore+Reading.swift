@@ -110,7 +110,7 @@ extension OrdersStore {
         let range: [Value] = [
             .integer(from?.microseconds ?? Int64.min), .integer(to?.microseconds ?? Int64.max),
         ]
-        return try await database.read { transaction in
+        return try await database.readStale { transaction in
             var report = SalesReport(orders: 0, lines: 0, pieces: 0, revenue: [], refunded: [], cancelled: 0, days: [])
             try transaction.forEach(
                 """

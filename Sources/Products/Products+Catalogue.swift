@@ -99,7 +99,7 @@ extension Products {
     public func export(_ query: ExportQuery, _ context: CallContext) async throws -> ExportPage {
         let limit = min(
             max(query.limit ?? Self.defaultExport, Self.exportLimits.lowerBound), Self.exportLimits.upperBound)
-        return try await database.read { transaction in
+        return try await database.readStale { transaction in
             let items = try ProductsStore.products(after: query.after ?? "", limit: limit, transaction).map(\.draft)
             return ExportPage(items: items, next: items.count == limit ? items.last?.handle : nil)
         }
