@@ -123,8 +123,8 @@ extension Settings {
             "SOUK_DATABASE", "sqlite:\(data)/",
             ["sqlite": "sqlite:FOLDER/", "postgres": PostgresDatabase.urlForm, "postgresql": PostgresDatabase.urlForm],
             "Where the services keep their rows")
-        databaseReplica = try reader.url(
-            "SOUK_DATABASE_REPLICA", "A PostgreSQL server to read from what may be a moment old")
+        let replica = ("SOUK_DATABASE_REPLICA", "A PostgreSQL server to read from what may be a moment old")
+        databaseReplica = try reader.url(replica.0, replica.1) ?? reader.optional(replica.0, replica.1)
         cache = try reader.backEnd(
             "SOUK_CACHE", "memory:", ["memory": "memory:", "redis": RedisURL.form], "What may be forgotten")
         events = try reader.backEnd(

@@ -96,25 +96,28 @@ struct SettingsReader {
         throw SettingsError("\(name) is '\(text)', expected a time such as 500ms, 10s, 5m or 2h")
     }
 
+    /// May hold a password: `NAME_FILE` may name a file instead, and it is shown without.
     mutating func backEnd(
         _ name: String, _ standard: String, _ schemes: [String: String], _ about: String
     ) throws -> Settings.BackEnd {
-        let text = try text(name, standard, about)
-        // A password in it is for the back end alone.
-        if let last = found.indices.last { found[last].value = Self.withoutPassword(text) }
+        let text = try url(name, about) ?? text(name, standard, about)
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
         guard parts.count == 2, schemes[String(parts[0])] != nil else {
             throw SettingsError(
                 "\(name) is '\(Self.withoutPassword(text))', expected "
-                    + schemes.values.sorted().joined(separator: " or "))
+                    + Set(schemes.values).sorted().joined(separator: " or "))
         }
         return Settings.BackEnd(scheme: String(parts[0]), rest: String(parts[1]))
     }
 
-    /// Shown without a password that it may have.
+    /// Nil where there is none.
     mutating func url(_ name: String, _ about: String) throws -> String? {
-        let text = try optional(name, about)
-        if let text, let last = found.indices.last { found[last].value = Self.withoutPassword(text) }
+        if let hit = try look(name) {
+            note(name, Self.withoutPassword(hit.value), hit.source, about)
+            return hit.value
+        }
+        guard let (text, path) = try file(name) else { return nil }
+        note(name, Self.withoutPassword(text), "file \(path)", about)
         return text
     }
 
@@ -140,14 +143,20 @@ struct SettingsReader {
             note(name, "(secret)", hit.source, about)
             return hit.value
         }
-        guard let file = try look(name + "_FILE") else {
+        guard let (text, path) = try file(name) else {
             note(name, nil, "default", about + "; or \(name)_FILE names a file")
             return nil
         }
-        guard let text = try? String(contentsOfFile: file.value, encoding: .utf8) else {
-            throw SettingsError("\(name)_FILE: the file \(file.value) cannot be read")
+        note(name, "(secret)", "file \(path)", about)
+        return text
+    }
+
+    /// The first line of the file that `NAME_FILE` names.
+    private func file(_ name: String) throws -> (text: String, path: String)? {
+        guard let path = try look(name + "_FILE")?.value else { return nil }
+        guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
+            throw SettingsError("\(name)_FILE: the file \(path) cannot be read")
         }
-        note(name, "(secret)", "file \(file.value)", about)
-        return String(text.split(separator: "\n", maxSplits: 1, omittingEmptySubsequences: false).first ?? "")
+        return (String(text.split(separator: "\n", maxSplits: 1, omittingEmptySubsequences: false).first ?? ""), path)
     }
 }

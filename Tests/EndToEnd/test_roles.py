@@ -59,18 +59,31 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("case", WRONG)
-def test_what_does_not_fit_is_named(tmp_path, case):
-    arguments, settings, message = WRONG[case]
-    environment = {"PATH": os.environ["PATH"], **settings}
-    ended = subprocess.run(
-        [SOUK, "serve", "--data", tmp_path / "data", "--port", "1", *arguments],
-        env=environment,
+def serve(folder, *arguments, **settings) -> subprocess.CompletedProcess:
+    """A start that ends."""
+    return subprocess.run(
+        [SOUK, "serve", "--data", folder / "data", "--port", "1", *arguments],
+        env={"PATH": os.environ["PATH"], **settings},
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_does_not_fit_is_named(tmp_path, case):
+    arguments, settings, message = WRONG[case]
+    ended = serve(tmp_path, *arguments, **settings)
     assert ended.returncode in (1, 64), ended.stderr
     assert message in ended.stderr
     assert "hunter2" not in ended.stderr
+
+
+def test_a_url_with_a_password_may_be_in_a_file(tmp_path):
+    (tmp_path / "url").write_text("mysql://a:hunter2@b/c\n")
+    ended = serve(tmp_path, SOUK_DATABASE_FILE=str(tmp_path / "url"))
+    assert ended.returncode == 64
+    assert "SOUK_DATABASE is 'mysql://…@b/c', expected" in ended.stderr
+    ended = serve(tmp_path, SOUK_CACHE_FILE=str(tmp_path / "none"))
+    assert (ended.returncode, "SOUK_CACHE_FILE: the file" in ended.stderr) == (64, True), ended.stderr
