@@ -9,6 +9,8 @@ from layout import FleetError, postgres_programs, without_souk
 
 SCHEMAS = ["products", "orders", "payments", "users", "auth", "notifications", "sandbox"]
 COLUMN = "of_the_next_release"
+# PostgreSQL ends one of two transactions that wait for each other; `souk migrate` runs such a one again, whole.
+DEADLOCK, TRIES = "40P01", 10
 
 FORWARD = """
 BEGIN;
@@ -50,13 +52,18 @@ COMMIT;
 def apply(script: str, schema: str, database: str) -> None:
     """`database` as in SOUK_DATABASE."""
     url = urlsplit(database)
-    command = [str(postgres_programs() / "psql"), "--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--host"]
-    command += [url.hostname, "--port", str(url.port), "--username", url.username, "--dbname", url.path[1:]]
+    command = [str(postgres_programs() / "psql"), "--no-psqlrc", "--quiet"]
+    command += ["--set", "ON_ERROR_STOP=1", "--set", "VERBOSITY=verbose", "--host", url.hostname]
+    command += ["--port", str(url.port), "--username", url.username, "--dbname", url.path[1:]]
     text = script.format(schema=schema, column=COLUMN, lock=writers_lock(schema))
     environment = {**without_souk(dict(os.environ)), "PGPASSWORD": unquote(url.password or "")}
-    result = subprocess.run(command, input=text, env=environment, capture_output=True, text=True)
-    if result.returncode:
-        raise FleetError(f"the migration of {schema} failed: {result.stderr}")
+    for _ in range(TRIES):
+        result = subprocess.run(command, input=text, env=environment, capture_output=True, text=True)
+        if result.returncode == 0:
+            return
+        if DEADLOCK not in result.stderr:
+            break
+    raise FleetError(f"the migration of {schema} failed: {result.stderr}")
 
 
 def writers_lock(schema: str) -> int:
