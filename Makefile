@@ -1,6 +1,6 @@
 # The front door. `make` alone says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help run fleet test drills bench lint format build clean
+.PHONY: help run fleet test check-deploy drills bench lint format build clean
 SHELL := /usr/bin/env bash
 PYTHON := .venv/bin/python
 
@@ -26,6 +26,12 @@ test: ## everything: unit, property and contract tests, then a real browser, cra
 	@$(SWIFT) test --skip-build --disable-xctest
 	@$(PYTHON) -m pytest Tests/EndToEnd
 	@$(PYTHON) -m pytest Tests/EndToEnd --fleet
+	@$(MAKE) --no-print-directory check-deploy
+
+check-deploy: ## the deployment by the tools of those who use it, and a planted mistake of each kind
+	@scripts/setup deploy
+	@scripts/build
+	@$(PYTHON) -m pytest Tests/Deployment
 
 drills: ## restart a fleet under load, and kill 100 times; writes docs/drills.md
 	@scripts/setup fleet
