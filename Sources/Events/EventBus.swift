@@ -1,4 +1,5 @@
 public import Database
+import Kernel
 public import ServiceLifecycle
 
 /// Carries events from the outboxes of services to their consumers: at least once, for each consumer in the order in
@@ -11,27 +12,25 @@ public protocol EventBus: Service {
     /// an event that goes on failing alone becomes a dead letter, and the consumer goes on. Failures that are not the
     /// event's (`503`, `504`, a full or busy database) are tried again for as long as they last.
     func subscribe(
-        consumer: String, to types: Set<String>, patience: Patience?,
-        handler: @escaping @Sendable ([Event]) async throws -> Void)
+        consumer: String, to types: Set<String>, handler: @escaping @Sendable ([Event]) async throws -> Void)
 
     /// The service `source` appends to the outbox of this database.
-    func publishes(from database: any Database, as source: String)
+    func publishes(from database: any Database, as source: String, patience: Patience?)
 
     /// Call it after a commit that appended. Cheap, and many calls become one.
     func wake(_ source: String)
 }
 
 extension EventBus {
-    public func subscribe(
-        consumer: String, to types: Set<String>, handler: @escaping @Sendable ([Event]) async throws -> Void
-    ) {
-        subscribe(consumer: consumer, to: types, patience: nil, handler: handler)
+    public func publishes(from database: any Database, as source: String) {
+        publishes(from: database, as: source, patience: nil)
     }
 }
 
-/// What a consumer does can wait while the shop is busy with what cannot, but not for ever.
+/// What follows from a service's events can wait while the service is busy with what cannot, but not for ever.
 ///
-/// After `limit` events go out at the pace at which they come in, so that the backlog grows no further.
+/// After `limit` events go out at the pace at which they come in, so that the backlog grows no further. It is the
+/// publisher that holds them back: only its process knows how busy it is, and consumers may be in others.
 public struct Patience: Sendable {
     /// How old an event may become.
     public var limit: Duration
@@ -41,4 +40,7 @@ public struct Patience: Sendable {
         self.limit = limit
         self.isBusy = isBusy
     }
+
+    /// Whether an event of that time is still held back.
+    func holds(_ time: Timestamp, at now: Timestamp) -> Bool { isBusy() && now - time < limit }
 }

@@ -7,7 +7,6 @@ import ServiceLifecycle
 struct Subscription: Sendable {
     let consumer: String
     let types: Set<String>
-    let patience: Patience?
     let handler: @Sendable ([Event]) async throws -> Void
 }
 
@@ -28,13 +27,14 @@ struct Feed: Sendable {
     private let buried: Counter
 
     init(
-        _ subscription: Subscription, of source: String, log: any EventLog, clock: any WallClock, logger: Logger
+        _ subscription: Subscription, of source: String, patience: Patience?, log: any EventLog, clock: any WallClock,
+        logger: Logger
     ) {
         self.source = source
         consumer = subscription.consumer
         types = subscription.types
         handler = subscription.handler
-        patience = subscription.patience
+        self.patience = patience
         self.log = log
         self.clock = clock
         var logger = logger
@@ -75,7 +75,7 @@ struct Feed: Sendable {
     private func waitForQuiet(_ oldest: Outbox.Entry?) async -> Bool {
         guard let patience, let time = oldest?.event.time else { return false }
         var hasWaited = false
-        while patience.isBusy(), !signal.isStopped, clock.now() - time < patience.limit {
+        while patience.holds(time, at: clock.now()), !signal.isStopped {
             hasWaited = true
             await pause(Self.lookAgain)
         }

@@ -13,7 +13,7 @@ public final class LocalEventBus: EventBus {
 
     private struct State {
         var subscriptions: [Subscription] = []
-        var sources: [(name: String, database: any Database)] = []
+        var sources: [(name: String, database: any Database, patience: Patience?)] = []
         var feeds: [String: [Feed]] = [:]
         var isRunning = false
     }
@@ -28,22 +28,20 @@ public final class LocalEventBus: EventBus {
     }
 
     public func subscribe(
-        consumer: String, to types: Set<String>, patience: Patience?,
-        handler: @escaping @Sendable ([Event]) async throws -> Void
+        consumer: String, to types: Set<String>, handler: @escaping @Sendable ([Event]) async throws -> Void
     ) {
         state.withLock { state in
             precondition(!state.isRunning, "subscriptions are made before the bus runs")
             precondition(!state.subscriptions.contains { $0.consumer == consumer }, "\(consumer) subscribes twice")
-            state.subscriptions.append(
-                Subscription(consumer: consumer, types: types, patience: patience, handler: handler))
+            state.subscriptions.append(Subscription(consumer: consumer, types: types, handler: handler))
         }
     }
 
-    public func publishes(from database: any Database, as source: String) {
+    public func publishes(from database: any Database, as source: String, patience: Patience?) {
         state.withLock { state in
             precondition(!state.isRunning, "sources are named before the bus runs")
             precondition(!state.sources.contains { $0.name == source }, "\(source) publishes twice")
-            state.sources.append((source, database))
+            state.sources.append((source, database, patience))
         }
     }
 
@@ -77,7 +75,7 @@ public final class LocalEventBus: EventBus {
             for source in state.sources {
                 state.feeds[source.name] = state.subscriptions.map { subscription in
                     Feed(
-                        subscription, of: source.name,
+                        subscription, of: source.name, patience: source.patience,
                         log: OutboxLog(consumer: subscription.consumer, database: source.database), clock: clock,
                         logger: logger)
                 }

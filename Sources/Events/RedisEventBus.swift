@@ -18,7 +18,7 @@ public final class RedisEventBus: EventBus {
 
     private struct State {
         var subscriptions: [Subscription] = []
-        var databases: [(name: String, database: any Database)] = []
+        var databases: [(name: String, database: any Database, patience: Patience?)] = []
         var relays: [String: StreamRelay] = [:]
         var feeds: [String: [Feed]] = [:]
         var isRunning = false
@@ -55,24 +55,22 @@ public final class RedisEventBus: EventBus {
     }
 
     public func subscribe(
-        consumer: String, to types: Set<String>, patience: Patience?,
-        handler: @escaping @Sendable ([Event]) async throws -> Void
+        consumer: String, to types: Set<String>, handler: @escaping @Sendable ([Event]) async throws -> Void
     ) {
         state.withLock { state in
             precondition(!state.isRunning, "subscriptions are made before the bus runs")
             precondition(!state.subscriptions.contains { $0.consumer == consumer }, "\(consumer) subscribes twice")
             precondition(consumers.contains(consumer), "\(consumer) is not among the bus's consumers")
-            state.subscriptions.append(
-                Subscription(consumer: consumer, types: types, patience: patience, handler: handler))
+            state.subscriptions.append(Subscription(consumer: consumer, types: types, handler: handler))
         }
     }
 
-    public func publishes(from database: any Database, as source: String) {
+    public func publishes(from database: any Database, as source: String, patience: Patience?) {
         state.withLock { state in
             precondition(!state.isRunning, "sources are named before the bus runs")
             precondition(!state.databases.contains { $0.name == source }, "\(source) publishes twice")
             precondition(sources.contains(source), "\(source) is not among the bus's sources")
-            state.databases.append((source, database))
+            state.databases.append((source, database, patience))
         }
     }
 
@@ -115,13 +113,14 @@ public final class RedisEventBus: EventBus {
                     source: source, process: process, client: client, prefix: prefix, lease: lease)
                 state.feeds[source] = state.subscriptions.map { subscription in
                     Feed(
-                        subscription, of: source,
+                        subscription, of: source, patience: nil,
                         log: StreamLog(stream: stream, consumer: subscription.consumer, logger: logger), clock: clock,
                         logger: logger)
                 }
-                if let database = state.databases.first(where: { $0.name == source })?.database {
+                if let (_, database, patience) = state.databases.first(where: { $0.name == source }) {
                     state.relays[source] = StreamRelay(
-                        stream, consumers: consumers, database: database, clock: clock, logger: logger)
+                        stream, consumers: consumers, database: database, patience: patience, clock: clock,
+                        logger: logger)
                 }
             }
             return (Array(state.relays.values), state.feeds.values.flatMap { $0 })

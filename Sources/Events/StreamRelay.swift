@@ -20,17 +20,22 @@ final class StreamRelay: Sendable {
     private let database: any Database
     private let stream: EventStream
     private let keeper: OutboxKeeper
+    private let patience: Patience?
+    private let clock: any WallClock
     private let logger: Logger
     private let isLookDue = Atomic<Bool>(true)
     private let restored: Counter
 
     init(
-        _ stream: EventStream, consumers: [String], database: any Database, clock: any WallClock, logger: Logger
+        _ stream: EventStream, consumers: [String], database: any Database, patience: Patience?, clock: any WallClock,
+        logger: Logger
     ) {
         source = stream.source
         self.consumers = consumers
         self.database = database
         self.stream = stream
+        self.patience = patience
+        self.clock = clock
         keeper = OutboxKeeper(source: stream.source, consumers: consumers, database: database, clock: clock)
         var logger = logger
         logger[metadataKey: "source"] = "\(stream.source)"
@@ -48,9 +53,11 @@ final class StreamRelay: Sendable {
     func run() async {
         // The stream's latest sequence; nil where that must be found out.
         var latest: Int64?
+        // The oldest event that is held back while the shop is busy.
+        var held: Timestamp?
         while !signal.isStopped {
             do {
-                let isMore = try await append(&latest)
+                let isMore = isHeld(held) ? false : try await append(&latest, &held)
                 if isLookDue.exchange(false, ordering: .acquiringAndReleasing) { try await look(&latest) }
                 if !isMore { await signal.wait() }
             } catch {
@@ -67,7 +74,7 @@ final class StreamRelay: Sendable {
     }
 
     /// Whether there may be more to append.
-    private func append(_ latest: inout Int64?) async throws -> Bool {
+    private func append(_ latest: inout Int64?, _ held: inout Timestamp?) async throws -> Bool {
         let after: Int64
         if let known = latest {
             after = known
@@ -76,7 +83,9 @@ final class StreamRelay: Sendable {
             latest = after
         }
         let entries = try await database.read { try Outbox.entries(after: after, limit: Pace.largestBatch, in: $0) }
-        guard !entries.isEmpty else { return false }
+        held = entries.first?.event.time
+        guard let held else { return false }
+        if isHeld(held) { return false }
         let batch = entries.prefix(bytes: EventStream.bytesAtOnce)
         switch try await stream.append(batch, after: after) {
         case .appended: latest = batch.last?.sequence ?? after
@@ -87,6 +96,12 @@ final class StreamRelay: Sendable {
             return false
         }
         return latest != batch.last?.sequence || entries.count == Pace.largestBatch || batch.count < entries.count
+    }
+
+    /// Whoever commits and the bus's look every second raise the signal, and so it is asked again.
+    private func isHeld(_ oldest: Timestamp?) -> Bool {
+        guard let patience, let oldest else { return false }
+        return patience.holds(oldest, at: clock.now())
     }
 
     private func open() async throws -> Int64 {

@@ -11,7 +11,7 @@ extension Orders {
         let began = ContinuousClock.now
         let scope = context.caller.userID?.description ?? "guest"
         let fingerprint = Fingerprint.of(try JSON.encode(input))
-        crowd.enter()
+        crowd.enter(at: clock.now())
         defer { crowd.leave() }
         let order: Order
         do {

@@ -53,7 +53,7 @@ extension Orders {
             let authorization = Authorize(order: id, amount: order.total, token: token, customer: order.customer)
             // However long the provider takes, it is no work of this shop's.
             crowd.leave()
-            defer { crowd.enter() }
+            defer { crowd.enter(at: clock.now()) }
             return try await asking(context) { _ = try await payments.authorize(authorization, $0) }
         case .release: try await insisting(context) { _ = try await products.release(StockOfOrder(order: id), $0) }
         case .void: try await insisting(context) { _ = try await payments.void(PaymentOfOrder(order: id), $0) }

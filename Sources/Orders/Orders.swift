@@ -61,17 +61,30 @@ public struct Orders: OrdersService {
     func leaseEnd() -> Timestamp { clock.now() + Self.lease }
 
     /// So many check out at this moment that what can wait should.
-    public var isBusy: Bool { crowd.size > Self.crowdSize }
-    static let crowdSize = 16
+    public var isBusy: Bool { crowd.isThere(at: clock.now()) }
 }
 
 /// Those who check out at this moment and do not wait for the payment provider.
 final class Crowd: Sendable {
-    private let count = Atomic<Int>(0)
+    /// More than so many are a crowd, and are taken for one until nothing like it was seen for `memory`: one that
+    /// comes and goes with each batch is there all the time.
+    static let size = 16
+    static let memory = Duration.seconds(1)
 
-    var size: Int { count.load(ordering: .relaxed) }
-    func enter() { count.add(1, ordering: .relaxed) }
+    private let count = Atomic<Int>(0)
+    private let lastSeen = Atomic<Int64>(0)
+
+    func enter(at now: Timestamp) {
+        if count.add(1, ordering: .relaxed).newValue > Self.size {
+            lastSeen.store(now.microseconds, ordering: .relaxed)
+        }
+    }
+
     func leave() { count.subtract(1, ordering: .relaxed) }
+
+    func isThere(at now: Timestamp) -> Bool {
+        now - Timestamp(microseconds: lastSeen.load(ordering: .relaxed)) < Self.memory
+    }
 }
 
 /// What is counted, made once.

@@ -118,6 +118,7 @@ struct Shop: Sendable {
         }
         if roles.contains(.users) {
             let local = Users(database: databases[.users], clock: clock) { [bus = backEnds.bus] in bus.wake("users") }
+            backEnds.bus.publishes(from: databases[.users], as: "users")
             users = services.serve(local, local.routes) { try await Staff.ensure(local, settings) }
         } else {
             users = RemoteUsers(peers[.users])
@@ -130,7 +131,6 @@ struct Shop: Sendable {
         } else {
             auth = RemoteAuth(peers[.auth], clock: clock)
         }
-        var patience: Patience?
         if roles.contains(.orders) {
             let database = databases[.orders]
             let baskets = Carts(database: database, products: products, policy: settings.shop, clock: clock)
@@ -141,9 +141,10 @@ struct Shop: Sendable {
             carts = services.serve(baskets, baskets.routes)
             orders = services.serve(local, local.routes, workers: [OrdersRecovery(local)])
             // Whoever checks out comes before the letters to those who have.
-            patience = Patience(limit: .seconds(60)) { local.isBusy }
+            let patience = Patience(limit: .seconds(60)) { local.isBusy }
+            backEnds.bus.publishes(from: database, as: "orders", patience: patience)
             backEnds.bus.subscribe(
-                consumer: Orders.consumer, to: [EventTypes.orderConfirmed], patience: patience, handler: local.settle)
+                consumer: Orders.consumer, to: [EventTypes.orderConfirmed], handler: local.settle)
         } else {
             carts = RemoteCarts(peers[.orders])
             orders = RemoteOrders(peers[.orders])
@@ -160,16 +161,11 @@ struct Shop: Sendable {
             webhooks = services.serve(
                 hooks, hooks.routes, workers: [WebhookDispatcher(hooks, send: outbound.send)])
             backEnds.bus.subscribe(
-                consumer: Notifications.consumer, to: Notifications.eventTypes, patience: patience,
-                handler: local.handle)
-            backEnds.bus.subscribe(
-                consumer: Webhooks.consumer, to: Webhooks.eventTypes, patience: patience, handler: hooks.handle)
+                consumer: Notifications.consumer, to: Notifications.eventTypes, handler: local.handle)
+            backEnds.bus.subscribe(consumer: Webhooks.consumer, to: Webhooks.eventTypes, handler: hooks.handle)
         } else {
             notifications = RemoteNotifications(peers[.notifications])
             webhooks = RemoteWebhooks(peers[.notifications])
-        }
-        for store in [Store.orders, .users] where databases.has(store) {
-            backEnds.bus.publishes(from: databases[store], as: store.rawValue)
         }
         orderDeadLetters = services.deadLetters(.orders, .orders, databases, backEnds.bus, peers)
         userDeadLetters = services.deadLetters(.users, .users, databases, backEnds.bus, peers)

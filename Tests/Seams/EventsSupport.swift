@@ -80,7 +80,7 @@ struct EventsSupport: Sendable {
 
     /// A bus of one process; without a database one that only consumes.
     func bus(
-        _ database: (any Database)?, _ consumers: [String], lease: Duration = .seconds(10)
+        _ database: (any Database)?, _ consumers: [String], lease: Duration = .seconds(10), patience: Patience? = nil
     ) -> any EventBus {
         let bus: any EventBus =
             if let client {
@@ -89,7 +89,7 @@ struct EventsSupport: Sendable {
             } else {
                 LocalEventBus(clock: clock, logger: logger)
             }
-        if let database { bus.publishes(from: database, as: "orders") }
+        if let database { bus.publishes(from: database, as: "orders", patience: patience) }
         return bus
     }
 

@@ -54,31 +54,15 @@ struct EventsTests {
         let clock = support.clock
         let database = try await support.database()
         try await support.append(0..<10, to: database)
-        let (letters, urgent) = (Consumer(), Consumer())
+        let letters = Consumer()
         let handedOver = Mutex<Duration?>(nil)
         let start = clock.now()
-        let bus = support.bus(database, ["letters", "urgent"])
-        bus.subscribe(
-            consumer: "letters", to: ["order.confirmed"], patience: Patience(limit: .seconds(60)) { true }
-        ) { events in
+        let bus = support.bus(database, ["letters"], patience: Patience(limit: .seconds(60)) { true })
+        bus.subscribe(consumer: "letters", to: ["order.confirmed"]) { events in
             handedOver.withLock { $0 = $0 ?? clock.now() - start }
             try letters.handle(events)
         }
-        bus.subscribe(consumer: "urgent", to: ["order.confirmed"]) { events in
-            #expect(clock.now() == start)
-            try urgent.handle(events)
-        }
-        let services = ServiceGroup(services: [bus], logger: support.logger)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await services.run() }
-            while urgent.completed.count < 10 { await Task.yield() }
-            while letters.completed.count < 10 {
-                await Task.yield()
-                if clock.sleepers > 0 { clock.advance(by: .seconds(1)) }
-            }
-            await services.triggerGracefulShutdown()
-            try await group.waitForAll()
-        }
+        try await support.run(bus) { letters.completed.count == 10 }
         #expect(handedOver.withLock { $0 } ?? .zero >= .seconds(60))
         await database.close()
     }
@@ -92,11 +76,9 @@ struct EventsTests {
         let letters = Consumer()
         let isBusy = Mutex(true)
         let start = clock.now()
-        let bus = support.bus(database, ["letters"])
-        bus.subscribe(
-            consumer: "letters", to: ["order.confirmed"],
-            patience: Patience(limit: .seconds(3_600)) { isBusy.withLock { $0 } }
-        ) { try letters.handle($0) }
+        let patience = Patience(limit: .seconds(3_600)) { isBusy.withLock { $0 } }
+        let bus = support.bus(database, ["letters"], patience: patience)
+        bus.subscribe(consumer: "letters", to: ["order.confirmed"]) { try letters.handle($0) }
         try await support.run(bus) {
             if clock.now() - start > .seconds(20) { isBusy.withLock { $0 = false } }
             if isBusy.withLock({ $0 }) { #expect(letters.completed.isEmpty) }
