@@ -30,8 +30,8 @@ public struct RedisBuckets: SharedBuckets {
         self.prefix = prefix
     }
 
-    public func take(_ key: String, cost: Double) async throws -> Double? {
-        let script = RedisCommand.script(Self.take, keys: [prefix + key], [rate, burst, cost])
+    public func take(_ key: String) async throws -> Double? {
+        let script = RedisCommand.script(Self.take, keys: [prefix + key], [rate, burst])
         let answer = try await client.send(script)
         guard !answer.isNull else { return nil }
         let text = try answer.text()
@@ -39,9 +39,9 @@ public struct RedisBuckets: SharedBuckets {
         return wait
     }
 
-    /// A key lives until its bucket is full again. Refusals and looks write nothing.
+    /// A key lives until its bucket is full again. Refusals write nothing.
     private static let take = """
-        local rate, burst, cost = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+        local rate, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
         local time = redis.call('TIME')
         local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
         local kept = redis.call('HMGET', KEYS[1], 'tokens', 'at')
@@ -49,11 +49,9 @@ public struct RedisBuckets: SharedBuckets {
         local at = tonumber(kept[2] or now)
         tokens = math.min(burst, tokens + math.max(0, now - at) * rate)
         if tokens < 1 then return string.format('%.6f', (1 - tokens) / rate) end
-        if cost > 0 then
-            tokens = tokens - cost
-            redis.call('HSET', KEYS[1], 'tokens', string.format('%.6f', tokens), 'at', string.format('%.6f', now))
-            redis.call('PEXPIRE', KEYS[1], math.max(1, math.ceil((burst - tokens) / rate * 1000)))
-        end
+        tokens = tokens - 1
+        redis.call('HSET', KEYS[1], 'tokens', string.format('%.6f', tokens), 'at', string.format('%.6f', now))
+        redis.call('PEXPIRE', KEYS[1], math.max(1, math.ceil((burst - tokens) / rate * 1000)))
         return false
         """
 }

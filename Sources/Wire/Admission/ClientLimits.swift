@@ -21,7 +21,8 @@ final class ClientLimits: Sendable {
     private let proxies: [AddressRange]
     private let clock: any WallClock
     private let buckets: Mutex<TokenBuckets<Key>>
-    /// Those of all processes; while they cannot be asked, the ones above count.
+    /// Those of all processes. The ones above count what came to this one, with and without them: what these refuse,
+    /// those need not be asked for.
     private let shared: (any SharedBuckets)?
     private let refused = Counter(label: "souk_client_limited_total")
     private let unshared = Counter(label: "souk_client_limits_unshared_total")
@@ -76,10 +77,14 @@ final class ClientLimits: Sendable {
 
     /// Seconds until there is a token; nil if there was one.
     private func wait(for key: Key, cost: Double) async -> Double? {
-        if let shared {
-            do { return try await shared.take(key.name, cost: cost) } catch { unshared.increment() }
-        }
         let now = clock.now()
-        return buckets.withLock { $0.take(key, cost: cost, now: now) }
+        let wait = buckets.withLock { $0.take(key, cost: cost, now: now) }
+        guard let shared, wait == nil, cost > 0 else { return wait }
+        do {
+            return try await shared.take(key.name)
+        } catch {
+            unshared.increment()
+            return nil
+        }
     }
 }
