@@ -17,6 +17,8 @@ extension Orders {
     ) async throws -> Order {
         var saga = start
         var order = order
+        driving.begin(order.id, at: clock.now())
+        defer { driving.end(order.id) }
         do {
             while let effect = saga.effect {
                 saga.advance(try await run(effect, &order, token, cart, context))

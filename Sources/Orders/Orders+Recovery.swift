@@ -34,6 +34,14 @@ extension Orders {
         return true
     }
 
+    /// A sign of life for what takes longer than usual.
+    public func renewLeases() async throws {
+        let now = clock.now()
+        let orders = driving.begun(before: now - .seconds(1))
+        guard !orders.isEmpty else { return }
+        try await store.renew(orders, owner: owner, until: now + Self.lease)
+    }
+
     /// Its durable position among the consumers of events.
     public static let consumer = "orders.settle"
 
@@ -56,7 +64,8 @@ extension Orders {
     }
 }
 
-/// Finds orders that nobody brings to their end, and does; forgets what is too old.
+/// Finds orders that nobody brings to their end, and does; keeps the leases of those that are being brought there;
+/// forgets what is too old.
 public struct OrdersRecovery: Service {
     private let orders: Orders
 
@@ -64,17 +73,22 @@ public struct OrdersRecovery: Service {
 
     public func run() async throws {
         await cancelWhenGracefulShutdown {
-            var round = 0
-            while !Task.isCancelled {
-                do {
-                    try await orders.recover()
-                    if round % 600 == 0 { try await orders.tidy() }
-                } catch {
-                    orders.logger.error("recovery failed", metadata: ["error": "\(error)"])
-                }
-                round += 1
-                do { try await orders.clock.sleep(for: .seconds(1)) } catch { return }
+            // Each in its own time: what recovery waits for must not keep a lease from being renewed.
+            async let renewal: Void = everySecond { _ in try await orders.renewLeases() }
+            await everySecond { round in
+                try await orders.recover()
+                if round % 600 == 0 { try await orders.tidy() }
             }
+            await renewal
+        }
+    }
+
+    private func everySecond(_ work: (_ round: Int) async throws -> Void) async {
+        for round in 0... {
+            do { try await work(round) } catch {
+                orders.logger.error("recovery failed", metadata: ["error": "\(error)"])
+            }
+            do { try await orders.clock.sleep(for: .seconds(1)) } catch { return }
         }
     }
 }

@@ -24,9 +24,11 @@ extension Orders {
         return try await finish(repayment)
     }
 
+    /// A fresh repayment is still being worked on by who wrote it.
+    private static let fresh = CallContext.defaultTimeout
+
     func finishRepayments(limit: Int) async throws -> Int {
-        // A fresh one is still being worked on by who wrote it.
-        let pending = try await store.pendingRepayments(before: clock.now() - Self.lease, limit: limit)
+        let pending = try await store.pendingRepayments(before: clock.now() - Self.fresh, limit: limit)
         var ended = 0
         for repayment in pending {
             // One that fails does not stop those behind it.

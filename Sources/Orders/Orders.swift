@@ -11,8 +11,9 @@ import Synchronization
 /// An order's life is a saga (`Saga`): what is decided is written down first, then done, and whoever finds it
 /// unfinished goes on. A process works on a saga while it holds its lease.
 public struct Orders: OrdersService {
-    /// How long a process may work on a saga before another one takes it up.
-    static let lease = Duration.seconds(30)
+    /// How long a process that gives no sign of life keeps a saga from others; while it works on it, it renews the
+    /// lease every second (`OrdersRecovery`). Whose order a killed process had in hand waits for so long.
+    static let lease = Duration.seconds(5)
     static let keyLifetime = Duration.seconds(24 * 3_600)
 
     let store: OrdersStore
@@ -30,6 +31,7 @@ public struct Orders: OrdersService {
     let reservationTime: Duration
     let metrics: OrdersMetrics
     let crowd = Crowd()
+    let driving = Driving()
 
     /// - Parameters:
     ///   - isAlone: true where the data folder is this process's own.
@@ -62,6 +64,15 @@ public struct Orders: OrdersService {
 
     /// So many check out at this moment that what can wait should.
     public var isBusy: Bool { crowd.isThere(at: clock.now()) }
+}
+
+/// The sagas that this process works on at this moment.
+final class Driving: Sendable {
+    private let sagas = Mutex<[OrderID: Timestamp]>([:])
+
+    func begin(_ order: OrderID, at now: Timestamp) { sagas.withLock { $0[order] = now } }
+    func end(_ order: OrderID) { sagas.withLock { $0[order] = nil } }
+    func begun(before time: Timestamp) -> [OrderID] { sagas.withLock { $0.compactMap { $1 < time ? $0 : nil } } }
 }
 
 /// Those who check out at this moment and do not wait for the payment provider.

@@ -196,6 +196,16 @@ struct OrdersStore: Sendable {
         }
     }
 
+    /// Keeps sagas for longer, where no other process took them over.
+    func renew(_ orders: [OrderID], owner: String, until: Timestamp) async throws {
+        try await database.write { transaction in
+            for order in orders {
+                try transaction.post(
+                    "UPDATE sagas SET lease_until = $2 WHERE order_id = $1 AND owner = $3", order, until, owner)
+            }
+        }
+    }
+
     /// Leaves a saga to whoever comes after `time`, unless another one took it over.
     func leave(_ order: OrderID, owner: String, until time: Timestamp) async throws {
         try await database.write { transaction in

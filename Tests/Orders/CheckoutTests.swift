@@ -25,6 +25,30 @@ import Testing
         #expect(try await shop.orderCount() == 1)
     }
 
+    /// However long its provider takes; and no longer than a lease when its process is gone.
+    @Test func aSagaStaysWithWhoeverWorksOnItAndPassesOnWhenHeDies() async throws {
+        let shop = try await Shop()
+        let dying = shop.orders(Power(points: 3), isAlone: false)
+        _ = try? await dying.place(.of(), .guest("k"))
+        shop.clock.advance(by: Orders.lease)
+        let (working, waiting) = (shop.orders(isAlone: false), shop.orders(isAlone: false))
+        let abandoned = try await working.store.abandoned(
+            owner: working.owner, takesOverAll: false, at: shop.clock.now(), limit: 10)
+        let id = try #require(abandoned.first)
+        _ = try await working.store.take(
+            id, owner: working.owner, takesOverAll: false, at: shop.clock.now(), until: working.leaseEnd())
+        working.driving.begin(id, at: shop.clock.now())
+        for _ in 0..<10 {
+            shop.clock.advance(by: .seconds(3))
+            try await working.renewLeases()
+            #expect(try await waiting.recover() == 0)
+            #expect(await problem { _ = try await waiting.place(.of(), .guest("k")) }?.type == .keyInUse)
+        }
+        shop.clock.advance(by: Orders.lease)
+        #expect(try await waiting.recover() == 1)
+        #expect(try await waiting.place(.of(), .guest("k")).order.id == id)
+    }
+
     @Test func aKeyBelongsToWhoSentIt() async throws {
         let shop = try await Shop()
         let first = try await shop.orders().place(.of(), .customer(ada, "k")).order

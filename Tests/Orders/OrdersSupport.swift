@@ -89,13 +89,13 @@ struct Shop {
     }
 
     /// A process of its own.
-    func orders(_ power: Power = Power(), mishaps: Mishaps = Mishaps()) -> Orders {
+    func orders(_ power: Power = Power(), mishaps: Mishaps = Mishaps(), isAlone: Bool = true) -> Orders {
         let peers = Peers(world: world, power: power, mishaps: mishaps)
         var quiet = Logger(label: "orders.tests")
         quiet.logLevel = .critical
         return Orders(
             database: MortalDatabase(inner: database, power: power), products: peers, payments: peers, policy: policy,
-            isAlone: true, clock: clock, logger: quiet)
+            isAlone: isAlone, clock: clock, logger: quiet)
     }
 
     var carts: Carts {

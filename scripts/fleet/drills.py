@@ -142,6 +142,7 @@ async def kill(drill: Drill, times: int, shoppers: int, seed: int, only: str | N
     finally:
         over, seconds = True, time.monotonic() - began
         await asyncio.gather(*crowd)
+    kills = with_longest_waits(kills, done)
     orders = await drill.verify()
     drill.audit()
     return {
@@ -173,16 +174,33 @@ async def kill_once(drill: Drill, victim: str, done: list[Done]) -> dict:
     await drill.command("kill", what=victim)
     first = await until(lambda: first_success(done[before:], moment), f"anything is sold after {victim} was killed")
     status = await until_whole(drill, moment)
-    # Who asked before it was whole again, and how long that took at the most.
-    waits = [each.ended - each.began for each in done[before:] if each.began < status]
     kind = victim.rpartition("-")[0] or victim
     return {
         "what": victim,
         "kind": kind,
+        "moment": moment,
         "first": round(first - moment, 3),
-        "longest": round(max(waits, default=0), 3),
         "whole": round(status - moment, 3),
     }
+
+
+def with_longest_waits(kills: list[dict], done: list[Done]) -> list[dict]:
+    """How long who was under way when the process was killed, or came before all was whole again, waited at the most.
+    What spans many kills is the first one's."""
+    longest = [0.0] * len(kills)
+    for each in done:
+        hit = (
+            number
+            for number, kill in enumerate(kills)
+            if each.began <= kill["moment"] < each.ended or 0 <= each.began - kill["moment"] < kill["whole"]
+        )
+        if (number := next(hit, None)) is not None:
+            longest[number] = max(longest[number], each.ended - each.began)
+    figures = "what", "kind", "first", "whole"
+    return [
+        {name: kill[name] for name in figures} | {"longest": round(wait, 3)}
+        for kill, wait in zip(kills, longest, strict=True)
+    ]
 
 
 def first_success(done: list[Done], moment: float) -> float | None:
