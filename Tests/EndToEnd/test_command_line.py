@@ -10,7 +10,7 @@ import subprocess
 import pytest
 from shop import SOUK, Shop, free_port, order_for, souk, write_catalogue
 
-COMMANDS = ["serve", "demo", "import", "export", "replay", "audit", "openapi", "config", "doctor"]
+COMMANDS = ["serve", "migrate", "demo", "import", "export", "replay", "audit", "openapi", "config", "doctor", "probe"]
 
 
 def refused(*arguments, code: int, **environment: str) -> str:
@@ -43,6 +43,8 @@ def test_help_lists_the_commands():
         ["demo", "--products", "-1"],
         ["import"],
         ["audit", "--acknowledged"],
+        ["probe", "127.0.0.1:8080"],
+        ["probe", "--timeout", "0"],
     ],
     ids=" ".join,
 )
@@ -66,6 +68,15 @@ def test_json_parses(command, tmp_path):
     data = [] if command == "openapi" else ["--data", tmp_path]
     result = souk(command, "--json", *data, check=command != "doctor")
     assert json.loads(result.stdout)
+
+
+def test_probe_says_whether_a_shop_is_ready(new_shop):
+    shop = new_shop()
+    found = json.loads(souk("probe", f"{shop.url}/ready", "--json").stdout)
+    assert found["status"] == 200
+    assert "404" in refused("probe", f"{shop.url}/nothing", code=1)
+    shop.stop()
+    assert "does not answer" in refused("probe", f"{shop.url}/ready", code=1)
 
 
 def test_secrets_are_not_printed():
