@@ -66,7 +66,7 @@ struct DatabaseMigrationTests {
                     : "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY tablename"
             ).map { try $0.text(0) }
         }
-        #expect(tables == ["a", "schema_migrations"])
+        #expect(tables.filter { $0 != "commits" } == ["a", "schema_migrations"])
         try await database.migrate([first, second])
         await database.close()
     }

@@ -131,6 +131,32 @@ struct PostgresFailureTests {
         await witness.close()
     }
 
+    /// The server forgets the identifiers of transactions that it had not written to its disk, and gives them to others.
+    @Test("a commit that a killed server never saw is not taken for one that others made since")
+    func lostCommitOfAKilledServer() async throws {
+        let peer = try PostgresPeer(["wal_writer_delay=10000"])
+        let proxy = SwallowingProxy(to: peer.port)
+        defer { proxy.stop() }
+        var place = PostgresPlace(peer.url.replacing(":\(peer.port)/", with: ":\(proxy.port)/"))
+        place.options.patience = .seconds(30)
+        let database = try await place.openWithNumbers()
+        var direct = PostgresPlace(peer.url)
+        direct.schema = place.schema
+        proxy.swallowNextCommitItself()
+        async let number = database.number(0)
+        while proxy.swallowed == 0 { await Task.yield() }
+        try peer.kill9()
+        try peer.start()
+        let others = try await direct.open()
+        for caller in 1...20 { _ = try await others.number(caller) }
+        proxy.reopen()
+        #expect(try await number == 21)
+        #expect(try await others.numbers == Array(1...21))
+        await database.close()
+        await others.close()
+        try peer.stop()
+    }
+
     @Test("kill -9 of the server: what was acknowledged is there, whole; what was refused is not")
     func killed() async throws {
         let peer = try PostgresPeer(["max_connections=40"])

@@ -64,6 +64,8 @@ extension Database {
 final class SwallowingProxy: Sendable {
     private struct State {
         var isArmed = false
+        /// The commit itself is swallowed, not its answer.
+        var isWhole = false
         var isShut = false
         var swallowed = 0
     }
@@ -104,6 +106,14 @@ final class SwallowingProxy: Sendable {
             $0.isShut = isShut
         }
     }
+    /// The server never sees it, and nobody is let in until `reopen`.
+    func swallowNextCommitItself() {
+        state.withLock {
+            $0.isArmed = true
+            $0.isWhole = true
+        }
+    }
+    func reopen() { state.withLock { $0.isShut = false } }
     var swallowed: Int { state.withLock { $0.swallowed } }
 
     func stop() { shutdown(listener, Int32(SHUT_RDWR)) }
@@ -120,8 +130,16 @@ final class SwallowingProxy: Sendable {
         Thread.detachNewThread { [self] in
             Self.copy(client, server) { bytes in
                 guard bytes.firstRange(of: Array("COMMIT\0".utf8)) != nil else { return true }
-                if state.withLock({ $0.isArmed }) { flag.value.store(true, ordering: .relaxed) }
-                return true
+                return state.withLock { state in
+                    guard state.isArmed, state.isWhole else {
+                        if state.isArmed { flag.value.store(true, ordering: .relaxed) }
+                        return true
+                    }
+                    state.isArmed = false
+                    state.isShut = true
+                    state.swallowed += 1
+                    return false
+                }
             }
         }
         Thread.detachNewThread { [self] in

@@ -74,16 +74,24 @@ final class PostgresCore: Sendable {
         }
     }
 
-    /// Those who may not make one are given it.
+    /// The schema, and in it the table by which a session finds out what became of a commit. Those who may not make
+    /// them are given them, by `souk migrate` as somebody who may.
     private static func makeSchema(_ session: PostgresSession) throws {
         let schema = session.settings.schema
-        let find = "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1"
-        guard try session.row(find, [.text(schema)]) == nil else { return }
-        // The lock that comes with a transaction lets one make it.
-        try session.begin()
-        defer { session.rollback() }
-        try session.executeScript("CREATE SCHEMA IF NOT EXISTS \"\(schema)\"")
-        try session.commit()
+        let find = "SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = $1 AND tablename = 'commits'"
+        if try session.row(find, [.text(schema)]) == nil {
+            // The lock that comes with a transaction lets one make it.
+            try session.begin()
+            defer { session.rollback() }
+            try session.executeScript(
+                """
+                CREATE SCHEMA IF NOT EXISTS "\(schema)";
+                CREATE TABLE IF NOT EXISTS commits (
+                    session TEXT PRIMARY KEY, number BIGINT NOT NULL, at TIMESTAMPTZ NOT NULL DEFAULT now())
+                """)
+            try session.commit()
+        }
+        _ = try session.execute("DELETE FROM commits WHERE at < now() - interval '1 day'", [])
     }
 
     func migrate(_ migrations: [Migration]) async throws {

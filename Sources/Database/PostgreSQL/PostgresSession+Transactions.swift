@@ -27,13 +27,14 @@ extension PostgresSession {
         hasWritten = false
         wentOnAfterFailure = false
         interruption = nil
-        transactionID = nil
     }
 
     func commit() throws {
-        // Its identifier must be known before it is committed.
-        if !isBeginSent, !posted.isEmpty { try flush() }
-        guard isBeginSent else { return ended() }
+        if hasWritten {
+            number += 1
+            posted.append((Self.note, [.text(name), .integer(number)]))
+        }
+        guard isBeginSent || !posted.isEmpty else { return ended() }
         var (framed, before) = (0, 0)
         do {
             guard let link else { throw PostgresLost(reason: "the connection was lost") }
@@ -124,34 +125,40 @@ extension PostgresSession {
         }
     }
 
-    /// The server did not answer to COMMIT. Asked again, by the transaction's identifier, it knows: a commit that
-    /// reached it stands. Nobody knows where it stays away, and where another server has taken its place.
+    /// The server did not answer to COMMIT. The data tell, with the writers' lock in hand: then that transaction is over,
+    /// one way or the other. Nobody knows where no server can be asked.
+    ///
+    /// `pg_xact_status` will not do: a server that is killed forgets the identifiers of transactions that did not reach
+    /// its disk, and gives them to others, which are then taken for them.
     private func findOut(after lost: PostgresLost) throws {
-        let (identifier, history) = (transactionID, timeline)
+        let isNoted = hasWritten
         ended()
         disconnect()
+        // Nothing was changed, and what was read has been answered.
+        guard isNoted else { return }
         let error = DatabaseError.unavailable(database: settings.database, reason: lost.reason)
         let deadline = ContinuousClock.now + settings.options.patience
-        asking: while let identifier, let history, ContinuousClock.now < deadline {
-            do {
-                let link = try connected()
-                guard timeline == history else { break asking }
-                try link.send("SELECT pg_xact_status('\(identifier)'::xid8)")
-                switch try link.receive().first?.values().first.flatMap(Self.text) {
-                case "committed": return
-                case "aborted": throw interrupt(error, .again)
-                case "in progress": break
-                default: throw OutcomeUnknown(Self.unknown(error))
-                }
-            } catch is PostgresLost {
-                disconnect()
-            } catch is PostgresRefusal {
-                break asking
+        repeat {
+            if case .success(let latest) = Result(catching: latestNote) {
+                if latest == number { return }
+                throw interrupt(error, .again)
             }
             Self.pause(Self.longestPause)
-        }
+        } while ContinuousClock.now < deadline
+        interruption = nil
         throw OutcomeUnknown(Self.unknown(error))
     }
+
+    private func latestNote() throws -> Int64? {
+        try begin()
+        defer { rollback() }
+        return try row("SELECT number FROM commits WHERE session = $1", [.text(name)])?.int64(0)
+    }
+
+    private static let note = """
+        INSERT INTO commits (session, number) VALUES ($1, $2)
+        ON CONFLICT (session) DO UPDATE SET number = excluded.number, at = now()
+        """
 
     private static func unknown(_ error: DatabaseError) -> String {
         "\(error); it is not known whether the last commit was kept"

@@ -27,10 +27,10 @@ final class PostgresSession: Session {
     var isBeginSent = false
     /// A statement failed: only a rollback is possible.
     var hasFailed = false
-    /// By it the server tells what became of a commit that it did not answer to.
-    var transactionID: String?
-    /// The history of the server that the identifier belongs to.
-    var timeline: String?
+    /// Names it in `commits`, where each of its transactions that writes leaves its number: by that the data tell what
+    /// became of a commit that the server did not answer to.
+    let name = String(UInt64.random(in: 0 ... .max), radix: 16)
+    var number: Int64 = 0
 
     var hasWritten = false
     var survivesFailures = false
@@ -94,7 +94,7 @@ final class PostgresSession: Session {
             let link = try connected()
             try sendFraming(on: link)
             _ = try sendPosted(on: link)
-            try keep(link.receive())
+            _ = try link.receive()
             try link.script(sql)
         } catch {
             throw failure(error, inFraming: false, sql)
@@ -145,7 +145,6 @@ final class PostgresSession: Session {
             }
             if survivesFailures, isBegun { try link.send("RELEASE SAVEPOINT statement") }
             let answers = try link.receive()
-            try keep(answers)
             prepared.remember(answers, from: framed, in: self)
             if let new { remember(new, sql, types: answers[before + 1].parameterTypes) }
             if !isBegun { try end(link) }
@@ -203,23 +202,6 @@ final class PostgresSession: Session {
         }
         posted = []
         return sent
-    }
-
-    /// Sends what was posted and waits for it.
-    func flush() throws {
-        var framed = 0
-        do {
-            let link = try connected()
-            framed = try sendFraming(on: link)
-            let prepared = try sendPosted(on: link)
-            let answers = try link.receive()
-            try keep(answers)
-            prepared.remember(answers, from: framed, in: self)
-        } catch {
-            let isInFraming = (error as? PostgresRefusal).map { $0.command < framed } ?? false
-            if error is PostgresRefusal, !isInFraming { blamePosted() }
-            throw failure(error, inFraming: isInFraming, "")
-        }
     }
 
     /// Whose it was shows when each closure has a transaction of its own.
@@ -297,13 +279,6 @@ final class PostgresSession: Session {
             try link.send(configuration(isLocal: false))
             _ = try link.receive()
         }
-        guard isWriter else { return }
-        do {
-            try link.send("SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)")
-            timeline = try link.receive().first.flatMap { try $0.values().first }.flatMap(Self.text)
-        } catch is PostgresRefusal {
-            timeline = nil  // a service that keeps this to itself
-        }
     }
 
     private func configuration(isLocal: Bool) -> String {
@@ -326,26 +301,11 @@ final class PostgresSession: Session {
                     ? "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
                     : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             if settings.url.isBehindPooler { try send(configuration(isLocal: true)) }
-            if isBegun, isWriter {
-                try send("SELECT pg_advisory_xact_lock(\(settings.lock)), pg_current_xact_id() AS transaction")
-            }
+            if isBegun, isWriter { try send("SELECT pg_advisory_xact_lock(\(settings.lock))") }
         }
         for sql in framing + surplus { try send(sql) }
         framing = []
         surplus = []
         return count
-    }
-
-    /// Of the answers to what began the transaction, its identifier.
-    private func keep(_ answers: [PostgresResult]) throws {
-        guard isWriter, isBegun, transactionID == nil else { return }
-        let index = settings.url.isBehindPooler ? 2 : 1
-        guard answers.count > index else { return }
-        transactionID = try answers[index].values().last.flatMap(Self.text)
-    }
-
-    static func text(_ value: Value) -> String? {
-        guard case .text(let text) = value else { return nil }
-        return text
     }
 }
