@@ -97,6 +97,33 @@ struct PostgresFailureTests {
         await database.close()
     }
 
+    @Test("a connection that is found ended while much is sent costs its closure a second run")
+    func endedWhileMuchIsSent() async throws {
+        let peer = try PostgresPeer.shared.get()
+        let place = PostgresPlace(peer.url)
+        let (database, other) = (try await place.openWithNumbers(), try await place.open())
+        try await database.write { _ = try $0.execute("CREATE TABLE letters (number BIGINT, body TEXT)") }
+        for round in 1...10 {
+            try await other.write { transaction in
+                _ = try transaction.rows(
+                    """
+                    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                    WHERE application_name = 'souk ' || current_schema() AND pid != pg_backend_pid()
+                    """)
+            }
+            let count = try await database.write { transaction in
+                for number in 1...40 {
+                    let body = String(repeating: "a", count: 100_000)
+                    try transaction.post("INSERT INTO letters VALUES ($1, $2)", number, body)
+                }
+                return try transaction.row("SELECT count(*) FROM letters")?.int(0)
+            }
+            #expect(count == 40 * round)
+        }
+        await database.close()
+        await other.close()
+    }
+
     @Test("a commit whose answer is lost is asked about, and counts once; where nobody can be asked it is unknown")
     func lostAnswer() async throws {
         let peer = try PostgresPeer.shared.get()

@@ -37,7 +37,9 @@ extension PostgresSession {
         guard isBeginSent || !posted.isEmpty else { return ended() }
         var (framed, before) = (0, 0)
         do {
-            guard let link else { throw PostgresLost(reason: "the connection was lost") }
+            guard let link = try isBeginSent ? link : connected() else {
+                throw PostgresLost(reason: "the connection was lost")
+            }
             framed = try sendFraming(on: link)
             let prepared = try sendPosted(on: link)
             before = framed + prepared.commands
@@ -52,7 +54,7 @@ extension PostgresSession {
         } catch let lost as PostgresLost {
             try findOut(after: lost)
         } catch let refusal as PostgresRefusal {
-            if (framed..<before).contains(refusal.command) { blamePosted() }
+            if refusal.command >= framed, refusal.command < before { blamePosted() }
             rollback()
             throw failure(refusal, inFraming: refusal.command < framed, "COMMIT")
         }

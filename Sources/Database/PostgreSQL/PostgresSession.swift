@@ -154,7 +154,7 @@ final class PostgresSession: Session {
             // It is prepared, though it failed when it was run.
             if let new, error is PostgresRefusal, command >= before + 2 { remember(new, sql, types: arguments.types) }
             if !isBegun, let link, !link.isLost { try? end(link) }  // what is lost shows at the next statement
-            if (framed..<before).contains(command) { blamePosted() }
+            if command >= framed, command < before { blamePosted() }
             throw failure(error, inFraming: command < framed, sql)
         }
     }
