@@ -1,4 +1,4 @@
-"""deploy/policies: each lets good manifests through and refuses bad ones, in real engines."""
+"""deploy/policies: each lets good manifests through and refuses bad ones, in real engines; the shop's chart is good."""
 
 import copy
 import fnmatch
@@ -14,8 +14,11 @@ from celpy.adapter import json_to_cel
 from manifests import Manifest, invalid, invalid_custom, read
 
 from checks import Mistake, check
+from checks.gitops import shop
 
 FOLDER = "deploy/policies"
+# A rendered chart is held against what may run in its own namespace.
+SHOP = "souk"
 
 
 def admission(root: Path) -> Admission:
@@ -157,6 +160,20 @@ def signatures(root: Path) -> list[str]:
         for case in cases[what][word]
         if takes(case) != expected
     ]
+
+
+@check
+def the_shop(root: Path) -> list[str]:
+    """What the shop's chart makes for each environment would be let in."""
+    server = admission(root)
+    found = []
+    for manifests in shop(root).values():
+        for manifest in manifests:
+            manifest.object["metadata"].setdefault("namespace", SHOP)
+            found += [f"{manifest}: {policy} refuses it: {said}" for policy, said in server.refusals(manifest).items()]
+            if manifest.kind == "HorizontalPodAutoscaler" and manifest.object["spec"]["maxReplicas"] > 10:
+                found.append(f"{manifest}: more than the policy `replicas` lets it have")
+    return found
 
 
 ADMISSION = f"{FOLDER}/admission"
