@@ -27,6 +27,10 @@ NEEDS = {
     "karpenter-crd": r'"skipcrds": true',
     "secrets-store-csi-driver": r'"secrets-store-csi-driver": {"install": false}',
 }
+# Of a kustomization.
+UNDERSTOOD = {"apiVersion", "kind", "resources", "generatorOptions", "configMapGenerator", "secretGenerator"}
+# In an add-on's values, the name of what configures it.
+CONFIGURED_BY = r'"(?:existingName|existingConfigMap|configSecret)": "([a-z-]+)"'
 # They run before there are nodes without a taint.
 SYSTEM_TOLERATION = {"key": "CriticalAddonsOnly", "operator": "Exists"}
 
@@ -62,6 +66,12 @@ def each(root: Path) -> Iterator[tuple[str, dict[str, Manifest], Manifest]]:
 
 def folder(root: Path, source: dict) -> list[Manifest]:
     """What Argo CD finds at a source's path, with the patches that kustomize would apply."""
+    return built(root, json.dumps(source))
+
+
+@functools.cache
+def built(root: Path, said: str) -> list[Manifest]:
+    source = json.loads(said)
     path = root / source["path"]
     directory = source.get("directory", {})
     if directory.get("recurse"):
@@ -69,8 +79,14 @@ def folder(root: Path, source: dict) -> list[Manifest]:
     if not (path / "kustomization.yaml").exists():
         return read(path, "*.yaml")
     build = yaml.safe_load((path / "kustomization.yaml").read_text())
-    assert set(build) == {"apiVersion", "kind", "resources"}, f"{path}/kustomization.yaml has more than resources"
+    assert not set(build) - UNDERSTOOD, f"{path}/kustomization.yaml has more than {sorted(UNDERSTOOD)}"
     manifests = [manifest for file in build["resources"] for manifest in parse(file, (path / file).read_text())]
+    for kind, generator in (("ConfigMap", "configMapGenerator"), ("Secret", "secretGenerator")):
+        for entry in build.get(generator, []):
+            assert all((path / file.rpartition("=")[2]).exists() for file in entry["files"]), f"{path}: {entry}"
+            metadata = {"name": entry["name"], "namespace": entry.get("namespace", "")}
+            made = {"apiVersion": "v1", "kind": kind, "metadata": metadata}
+            manifests.append(Manifest(f"{source['path']}/kustomization.yaml", made))
     for patch in source.get("kustomize", {}).get("patches", []):
         targets = [m for m in manifests if {"kind": m.kind, "name": m.name} == patch["target"]]
         assert targets, f"{path}: nothing is {patch['target']}"
@@ -145,8 +161,8 @@ def outside(application: Manifest, manifests: list[Manifest], project: dict) -> 
     destinations = {entry["namespace"] for entry in project["destinations"]}
     found = []
     for manifest in manifests:
-        if manifest.namespace:
-            if manifest.namespace not in destinations:
+        if manifest.namespace or manifest.kind in ("ConfigMap", "Secret", "PrometheusRule"):
+            if manifest.namespace and manifest.namespace not in destinations:
                 found.append(f"{application}: its project has no destination for {manifest}")
         elif not {(manifest.group, manifest.kind), (manifest.group, "*")} & allowed:
             found.append(f"{application}: its project lets it make no {manifest.kind} of {manifest.group}")
@@ -177,7 +193,28 @@ def waves(root: Path) -> list[str]:
             tolerated = values.get("tolerations") or values.get("global", {}).get("tolerations", [])
             if SYSTEM_TOLERATION not in tolerated:
                 found.append(f"{application}: is there before other nodes are, and does not tolerate the system nodes")
+        found += unconfigured(root, application, all_of_it, wave)
     return sorted(set(found))
+
+
+def unconfigured(root: Path, addon: Manifest, all_of_it: dict[str, Manifest], wave: dict[str, int]) -> list[str]:
+    """What an add-on's values say that it is configured with, and nothing makes in its namespace before it comes."""
+    names = re.findall(CONFIGURED_BY, json.dumps(addon.object["spec"]["source"]))
+    if not names:
+        return []
+    namespace = addon.object["spec"]["destination"]["namespace"]
+    folders = {a.name: a.object["spec"] for a in all_of_it.values() if "path" in a.object["spec"]["source"]}
+    made = {
+        (manifest.namespace or spec["destination"]["namespace"], manifest.name)
+        for name, spec in folders.items()
+        if name not in ("souk", "souk-platform") and wave[name] < wave[addon.name]
+        for manifest in folder(root, spec["source"])
+    }
+    return [
+        f"{addon}: is configured by {name}, which nothing makes in {namespace} before it"
+        for name in names
+        if (namespace, name) not in made
+    ]
 
 
 @check
@@ -188,7 +225,7 @@ def the_platform(root: Path) -> list[str]:
 
 @check
 def metrics(root: Path) -> list[str]:
-    """Prometheus Adapter and the collector look at metrics that Souk exports; autoscalers at what the adapter makes."""
+    """Prometheus Adapter makes metrics of what Souk exports."""
     exported = {
         label
         for file in (ROOT / "Sources").rglob("*.swift")
@@ -202,17 +239,6 @@ def metrics(root: Path) -> list[str]:
             found.append(f"{FOLDER}/addons/prometheus-adapter.yaml: Souk exports no {series}")
         if not re.fullmatch(rule["name"]["matches"], series):
             found.append(f"{FOLDER}/addons/prometheus-adapter.yaml: {rule['name']['matches']} does not match {series}")
-    collector = read_values(root, "opentelemetry-collector")["alternateConfig"]
-    (scrape,) = collector["receivers"]["prometheus"]["config"]["scrape_configs"]
-    (kept,) = [rule["regex"] for rule in scrape["metric_relabel_configs"]]
-    declared = [
-        name.strip("^$")
-        for declaration in collector["exporters"]["awsemf"]["metric_declarations"]
-        for name in declaration["metric_name_selectors"]
-    ]
-    for name in declared:
-        if name not in exported or not re.fullmatch(kept, name):
-            found.append(f"{FOLDER}/addons/opentelemetry-collector.yaml: {name} is not exported by Souk, or not kept")
     return found
 
 
