@@ -9,12 +9,12 @@ from pathlib import Path
 import jsonpatch
 import yaml
 from admission import Admission, evaluate
+from argocd import shop
 from celpy import celtypes
 from celpy.adapter import json_to_cel
 from manifests import Manifest, invalid, invalid_custom, read
 
 from checks import Mistake, check
-from checks.gitops import shop
 
 FOLDER = "deploy/policies"
 # A rendered chart is held against what may run in its own namespace.
