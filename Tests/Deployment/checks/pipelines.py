@@ -206,9 +206,10 @@ def roles_are_made_by_terraform(root: Path) -> list[str]:
         for role in sorted(set(itertools.chain.from_iterable(in_each_environment(one.strip()) for one in named))):
             for pattern, text in made:
                 match = pattern.fullmatch(role)
-                # One of several by key: the key's first word has to be among the module's.
-                if match and (key := match.groupdict().get("key")) and not re.search(rf"\b{key.split('-')[0]}\b", text):
-                    match = None
+                # One of several, by key: the key's first word has to be among the module's keys.
+                if match and (key := match.groupdict().get("key")):
+                    word = re.escape(key.split("-")[0])
+                    match = re.search(rf'^\s*{word} += |"{word}-\$', text, re.MULTILINE)
                 if match:
                     break
             else:
@@ -253,7 +254,7 @@ MISTAKES = [
         "job without an end",
         jobs_are_bounded,
         ".github/workflows/deploy.yml",
-        "    timeout-minutes: 60\n",
+        "    timeout-minutes: 75\n",
         "",
         "deploy has no timeout-minutes",
     ),
