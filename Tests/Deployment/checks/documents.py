@@ -1,15 +1,17 @@
 """`docs` and READMEs: what they point to is there, what they tell can be run, what they draw and add up is right."""
 
 import importlib.util
+import json
 import re
+import tempfile
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import ROOT, Mistake, check
+from . import ROOT, Mistake, check, run, tool
 from .pipelines import ENVIRONMENTS, exists, name
 
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 
 
 def documents(root: Path) -> list[Path]:
@@ -73,11 +75,13 @@ def commands(root: Path) -> Iterator[tuple[str, str]]:
 
 @check
 def commands_exist(root: Path) -> list[str]:
-    """make's targets, souk's subcommands, and files of the repository; what a command makes is below var/."""
+    """make's targets, souk's subcommands, files of the repository; `deploy/souk-…` is a Deployment to kubectl."""
     found = []
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     known = subcommands()
-    file = re.compile(r"(?<![\w./:$-])(?:deploy|docs|scripts|Tests|Sources|Benchmarks|\.github)/[\w./$<>-]*[\w/]")
+    file = re.compile(
+        r"(?<![\w./:$-])(?:deploy(?!/souk-)|docs|scripts|Tests|Sources|Benchmarks|\.github)/[\w./$<>-]*[\w/]"
+    )
     for document, line in commands(root):
         for target in re.findall(r"(?:^|&& |; )make ([a-z-]+)", line):
             if target not in targets:
@@ -90,6 +94,25 @@ def commands_exist(root: Path) -> list[str]:
                 if not exists(root, path):
                     found.append(f"{document}: {path} is not there")
     return sorted(set(found))
+
+
+@check
+def commands_are_shell(root: Path) -> list[str]:
+    """shellcheck reads each document's blocks as one script; what an earlier page set may be used."""
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        scripts = {}
+        for number, path in enumerate(documents(root)):
+            blocks = [block for language, block in FENCE.findall(path.read_text()) if language == "sh"]
+            if blocks:
+                scripts[f"{number}.sh"] = name(root, path)
+                (Path(folder) / f"{number}.sh").write_text("\n".join(blocks))
+        options = ["--shell", "bash", "--format", "json", "--severity", "warning"]
+        allowed = ["--exclude", "SC1091,SC2154,SC2155,SC2164"]
+        done = run([tool("shellcheck"), *options, *allowed, *scripts], Path(folder))
+        for finding in json.loads(done.stdout):
+            found.append(f"{scripts[finding['file']]}: SC{finding['code']}: {finding['message']}")
+    return found
 
 
 @check
@@ -189,6 +212,14 @@ MISTAKES = [
         "make run ",
         "souk migrat && make run ",
         "souk migrat: expected",
+    ),
+    Mistake(
+        "command that no shell reads",
+        commands_are_shell,
+        "docs/deploying.md",
+        'cd "deploy/terraform/environments/$ENVIRONMENT"',
+        'cd "deploy/terraform/environments/$ENVIRONMENT',
+        "docs/deploying.md: SC",
     ),
     Mistake(
         "drawing changed by hand",
