@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
+from exceptions import Exceptions
 from helm import objects
 from helm.rendering import CHART, distinct, named, problems, rendered
 
 from checks import ROOT, Absent, Mistake, check, run
 
 VERSIONS = ("1.35", "1.36")
-EXCEPTIONS = "deploy/exceptions.yaml"
 OWN_SCHEMAS = Path(__file__).parents[1] / "helm/schemas"
 
 
@@ -161,23 +161,12 @@ def checkov_finds_nothing(root: Path) -> list[str]:
     report = json.loads(done.stdout)
     if not report["summary"]["passed"]:
         return ["checkov looked at nothing"]
-    file = root / EXCEPTIONS
-    listed = yaml.safe_load(file.read_text()) if file.exists() else []
-    excepted = {(entry["rule"], entry["where"]) for entry in listed if entry["tool"] == "checkov"}
-    used, found = set(), []
+    exceptions, found = Exceptions(root, "checkov", str(CHART)), []
     for failed in report["results"]["failed_checks"]:
         kind, _, name = failed["resource"].split(".")[:3]
-        keys = {(failed["check_id"], where) for where in (f"{CHART}", f"{CHART}: {kind} {name}")}
-        used |= keys & excepted
-        if not keys & excepted:
+        if not exceptions.cover(failed["check_id"], str(CHART), f"{CHART}: {kind} {name}"):
             found.append(f"{CHART}, prod: {kind} {name}: checkov {failed['check_id']}: {failed['check_name']}")
-    found += [
-        f"{EXCEPTIONS}: checkov {rule} at {where} matches nothing"
-        for rule, where in sorted(excepted - used)
-        if where.startswith(str(CHART))
-    ]
-    found += [f"{EXCEPTIONS}: {entry['rule']} has no reason" for entry in listed if not entry.get("reason")]
-    return found
+    return found + exceptions.faults()
 
 
 VALUES = f"{CHART}/values.yaml"

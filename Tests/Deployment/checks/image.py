@@ -7,6 +7,7 @@ import urllib.request
 from pathlib import Path
 
 from containers import STORE, Containers
+from exceptions import Exceptions
 
 from . import ROOT, Absent, Mistake, check, run, tool
 
@@ -19,7 +20,11 @@ DEADLINE = 30
 
 @check
 def dockerfile(root: Path) -> list[str]:
-    found = run([tool("hadolint"), "--no-color", "deploy/Dockerfile"], root).stdout.splitlines()
+    exceptions, found = Exceptions(root, "hadolint", "deploy/Dockerfile"), []
+    for one in json.loads(run([tool("hadolint"), "--format", "json", "deploy/Dockerfile"], root).stdout):
+        if not exceptions.cover(one["code"], one["file"]):
+            found.append(f"{one['file']}:{one['line']}: {one['code']}: {one['message']}")
+    found += exceptions.faults()
     text = (root / "deploy/Dockerfile").read_text()
     last = text[text.rindex("\nFROM ") + 1 :]
     if not last.startswith("FROM scratch"):
