@@ -134,14 +134,14 @@ def the_operator_takes_the_rules(root: Path) -> list[str]:
 @check
 def the_cluster_takes_every_dashboard(root: Path) -> list[str]:
     listed = yaml.safe_load((root / HERE / "kustomization.yaml").read_text())
-    files = [file for each in listed["configMapGenerator"] for file in each["files"]]
+    generators = listed["configMapGenerator"] + listed["secretGenerator"]
+    files = [file for each in generators for file in each["files"]]
     # KEY=FILE
     named = listed["resources"] + [file.split("=")[-1] for file in files]
     made = {f"dashboards/{file.name}" for file in (root / HERE / "dashboards").glob("*.json")}
     found = [f"{HERE}/kustomization.yaml: lacks {name}" for name in sorted(made - set(named))]
-    return found + [
-        f"{HERE}/kustomization.yaml: {name} is not there" for name in named if not (root / HERE / name).exists()
-    ]
+    missing = [name for name in named if not (root / HERE / name).exists()]
+    return found + [f"{HERE}/kustomization.yaml: {name} is not there" for name in missing]
 
 
 # --- dashboards -------------------------------------------------------------------------------------------------------
@@ -163,9 +163,8 @@ def dashboards_hold_together(root: Path) -> list[str]:
         for panel in dashboard["panels"]:
             used = set(re.findall(r"\$\{?(\w+)", json.dumps(panel))) - {"__rate_interval"}
             found += [f"{name}, {panel['title']!r}: no variable {each}" for each in sorted(used - variables.keys())]
-    return found + [
-        f"{HERE}/dashboards: the uid {uid} is there {count} times" for uid, count in uids.items() if count > 1
-    ]
+    twice = [uid for uid, count in uids.items() if count > 1]
+    return found + [f"{HERE}/dashboards: more than one has the uid {uid}" for uid in twice]
 
 
 def misplaced(panels: list[dict]) -> list[str]:

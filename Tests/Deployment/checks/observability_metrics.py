@@ -149,7 +149,7 @@ def the_cluster_asks_for_what_exists(root: Path) -> list[str]:
     # The adapter's rules name what they make.
     made = {name for text in texts.values() for name in re.findall(r"\bas:\s*[\"']?(souk_\w+)", text)}
     for file, text in texts.items():
-        asked_for = set(re.findall(r"(?<![\w/.-])\^?(souk_\w+\b(?![(])|souk:\w+(?::\w+)*)", text))
+        asked_for = set(re.findall(r"(?<![\w/.-])\^?(souk_\w+\b(?![(])|(?:souk|slo):\w+:\w+)", text))
         unknown = asked_for - families - made - {"souk_"}
         found += [f"{file.relative_to(root)}: {name} is exported by nobody" for name in sorted(unknown)]
     return found
