@@ -100,7 +100,7 @@ def the_namespace_takes_it(root: Path) -> list[str]:
     found = []
     for file in sorted((root / "deploy/cluster").rglob("*.yaml")):
         for item in yaml.safe_load_all(file.read_text()):
-            if item and (item["kind"], item["metadata"]["name"]) == ("Namespace", "souk"):
+            if item and item["kind"] == "Namespace" and item["metadata"]["name"] == "souk":
                 labels = item["metadata"].get("labels", {})
                 missing = [f"{name}={value}" for name, value in expected.items() if labels.get(name) != value]
                 found += [f"{file.relative_to(root)}: the namespace souk lacks the label {text}" for text in missing]
