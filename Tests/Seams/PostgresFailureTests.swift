@@ -158,7 +158,8 @@ struct PostgresFailureTests {
         await witness.close()
     }
 
-    /// The server forgets the identifiers of transactions that it had not written to its disk, and gives them to others.
+    /// The server forgets the identifiers of transactions that it had not written to its disk, and gives them to
+    /// others.
     @Test("a commit that a killed server never saw is not taken for one that others made since")
     func lostCommitOfAKilledServer() async throws {
         let peer = try PostgresPeer(["wal_writer_delay=10000"])

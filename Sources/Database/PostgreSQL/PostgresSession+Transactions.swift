@@ -127,8 +127,8 @@ extension PostgresSession {
         }
     }
 
-    /// The server did not answer to COMMIT. The data tell, with the writers' lock in hand: then that transaction is over,
-    /// one way or the other. Nobody knows where no server can be asked.
+    /// The server did not answer to COMMIT. The data tell, with the writers' lock in hand: then that transaction is
+    /// over, one way or the other. Nobody knows where no server can be asked.
     ///
     /// `pg_xact_status` will not do: a server that is killed forgets the identifiers of transactions that did not reach
     /// its disk, and gives them to others, which are then taken for them.
