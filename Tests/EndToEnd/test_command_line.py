@@ -23,7 +23,7 @@ def refused(*arguments, code: int, **environment: str) -> str:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_has_an_example(command):
     text = souk(command, "--help").stdout
-    assert re.search(rf"^\s*(\$ )?souk {command}\b", text, re.M), text
+    assert re.search(rf"^\s*(SOUK_\w+=\S+ )?souk {command}\b", text, re.M), text
     assert "--json" in text or command == "serve"
 
 
@@ -71,7 +71,7 @@ def test_json_parses(command, tmp_path):
 
 
 def test_probe_says_whether_a_shop_is_ready(new_shop):
-    shop = new_shop()
+    shop = new_shop().start()
     found = json.loads(souk("probe", f"{shop.url}/ready", "--json").stdout)
     assert found["status"] == 200
     assert "404" in refused("probe", f"{shop.url}/nothing", code=1)

@@ -1,0 +1,11 @@
+terraform {
+  required_version = ">= 1.11"
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.100, < 6.0"
+      # Where copies go.
+      configuration_aliases = [aws.copy]
+    }
+  }
+}

@@ -1,0 +1,5 @@
+variable "force_destroy" {
+  description = "Whether the bucket is deleted with the states in it."
+  type        = bool
+  default     = false
+}
