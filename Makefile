@@ -46,7 +46,7 @@ bench: ## measure this machine and write docs/benchmarks.md
 lint: ## check the style of Swift, shell and Python
 	@scripts/setup lint
 	@$(SWIFT) format lint --strict --parallel --recursive Package.swift Sources Tests
-	@.venv/bin/shellcheck scripts/setup scripts/build scripts/run deploy/fleet/secrets .ci/run
+	@.venv/bin/shellcheck scripts/setup scripts/build scripts/run deploy/fleet/secrets deploy/image/collect .ci/run
 	@.venv/bin/ruff check --quiet .
 	@.venv/bin/ruff format --quiet --check .
 	@echo "lint: clean"
