@@ -71,7 +71,7 @@ let package = Package(
         .systemLibrary(name: "CPostgreSQL", providers: [.apt(["libpq-dev"]), .brew(["libpq"])]),
         library("Database", ["Kernel", "CPostgreSQL", sqlite, metrics]),
         .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"]), .brew(["hiredis"])]),
-        library("Redis", ["Kernel", "CHiredis", logging]),
+        library("Redis", ["Kernel", "CHiredis", logging, metrics]),
         library("Cache", ["Kernel", "Redis", lifecycle, logging]),
         library("Objects", ["Kernel", crypto]),
         library("Events", ["Kernel", "Database", "Redis", lifecycle, logging, metrics]),
@@ -84,7 +84,7 @@ let package = Package(
 
         library("Products", seams + [lifecycle, logging, metrics]),
         library("Orders", seams + [lifecycle, logging, metrics]),
-        library("Payments", seams + [logging, crypto]),
+        library("Payments", seams + [logging, metrics, crypto]),
         library("Users", seams + [crypto, cryptoExtras]),
         library("Auth", seams + [crypto, jwt]),
         library(

@@ -164,7 +164,6 @@ struct GroupCommit {
 struct Measures: Sendable {
     private let batchSize: Recorder
     private let commitTime: Metrics.Timer
-    private let queueDepth: Gauge
 
     private let onCommit: (@Sendable (Int) -> Void)?
 
@@ -173,7 +172,6 @@ struct Measures: Sendable {
         let labels = [("database", database)]
         batchSize = Recorder(label: "souk_database_commit_batch_size", dimensions: labels, aggregate: true)
         commitTime = Metrics.Timer(label: "souk_database_commit_seconds", dimensions: labels)
-        queueDepth = Gauge(label: "souk_database_queue_depth", dimensions: labels)
     }
 
     func committed(_ closures: Int, in duration: Duration) {
@@ -181,6 +179,4 @@ struct Measures: Sendable {
         commitTime.record(duration: duration)
         onCommit?(closures)
     }
-
-    func waiting(_ jobs: Int) { queueDepth.record(jobs) }
 }

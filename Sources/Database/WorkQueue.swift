@@ -1,5 +1,6 @@
-import Kernel
 import Dispatch
+import Kernel
+import Metrics
 import Synchronization
 
 /// One closure on its way through a database thread.
@@ -84,6 +85,10 @@ func answer(_ jobs: [Job]) {
 
 /// The bounded queue between tasks and the threads of one database.
 final class WorkQueue: Sendable {
+    enum Kind: String {
+        case write, read, replica
+    }
+
     private struct State {
         var jobs: [Job] = []
         var threads = 0
@@ -95,20 +100,25 @@ final class WorkQueue: Sendable {
     // Only threads of this queue's own wait on it, never one of the cooperative pool.
     private let wake = DispatchSemaphore(value: 0)
     private let database: String
-    private let thread: String
+    private let name: String
     private let limit: Int
+    private let waiting: Gauge
     private let maxThreads: Int
     /// What a thread does: it takes jobs until there are no more. It may return earlier, and is called again for new
     /// jobs.
     private let body: @Sendable (WorkQueue) -> Void
 
+    /// - Parameters:
+    ///   - database: as messages name it.
+    ///   - name: of its threads, and in metrics.
     init(
-        database: String, thread: String, limit: Int, maxThreads: Int,
+        database: String, name: String, _ kind: Kind, limit: Int, maxThreads: Int,
         body: @escaping @Sendable (WorkQueue) -> Void
     ) {
         self.database = database
-        self.thread = thread
+        self.name = name
         self.limit = limit
+        waiting = Gauge(label: "souk_database_queue_depth", dimensions: [("database", name), ("queue", kind.rawValue)])
         self.maxThreads = maxThreads
         self.body = body
         var state = State()
@@ -140,7 +150,7 @@ final class WorkQueue: Sendable {
         case .nothing: return nil
         case .wake: wake.signal()
         case .start:
-            startThread(named: thread) { [self] in
+            startThread(named: name) { [self] in
                 repeat { body(self) } while !leave()
             }
         case .refuse(let error): return error
@@ -152,9 +162,9 @@ final class WorkQueue: Sendable {
     /// the queue was closed and all is done: the thread ends.
     func take(_ count: Int) -> [Job] {
         while true {
-            let taken: [Job]? = state.withLock { state in
+            let taken: (jobs: [Job], left: Int)? = state.withLock { state in
                 if state.jobs.isEmpty {
-                    if state.isClosed { return [] }
+                    if state.isClosed { return ([], 0) }
                     state.asleep += 1
                     return nil
                 }
@@ -163,13 +173,16 @@ final class WorkQueue: Sendable {
                     let all = state.jobs
                     state.jobs = []
                     state.jobs.reserveCapacity(all.count)
-                    return all
+                    return (all, 0)
                 }
                 let first = Array(state.jobs[..<count])
                 state.jobs.removeFirst(count)
-                return first
+                return (first, state.jobs.count)
             }
-            if let taken { return taken }
+            if let taken {
+                waiting.record(taken.left)
+                return taken.jobs
+            }
             wake.wait()
         }
     }

@@ -28,6 +28,8 @@ extension Notifications {
         let failures = try await send(new.map(\.message))
         let rows = new.map { NotificationsStore.Row($0, at: clock.now(), error: failures[$0.message.messageID]) }
         try await store.insert(rows)
+        sent.increment(by: new.count - failures.count)
+        unsendable.increment(by: failures.count)
     }
 
     /// Sends all but those that can never be sent, and says why of these.
@@ -47,6 +49,7 @@ extension Notifications {
             } catch let error as CancellationError {
                 throw error
             } catch {
+                deferred.increment(by: left.count)
                 logger.warning("mail cannot be handed on at the moment", metadata: ["reason": "\(error)"])
                 throw Problem(.unavailable, "mail cannot be handed on at the moment", retryAfter: 5)
             }

@@ -3,6 +3,7 @@ public import Database
 public import Kernel
 public import Logging
 public import Mail
+import Metrics
 
 /// What customers are told by mail, and whether it went out.
 public struct Notifications: NotificationsService {
@@ -18,6 +19,10 @@ public struct Notifications: NotificationsService {
     let letters: Letters
     let clock: any WallClock
     let logger: Logger
+    /// Handed to the mailer; can never be sent; and those that nobody took, which are tried again.
+    let sent = Counter(label: "souk_letters_total", dimensions: [("outcome", "sent")])
+    let unsendable = Counter(label: "souk_letters_total", dimensions: [("outcome", "unsendable")])
+    let deferred = Counter(label: "souk_letters_total", dimensions: [("outcome", "deferred")])
 
     /// - Parameters:
     ///   - shop: the shop's name, in subjects and greetings.

@@ -24,7 +24,7 @@ public struct Payments: PaymentsService {
         logger: Logger = Logger(label: "souk.payments")
     ) {
         store = PaymentsStore(database: database)
-        self.gateway = gateway
+        self.gateway = MeasuredGateway(gateway)
         self.clock = clock
         self.logger = logger
         let receiver = self

@@ -13,8 +13,10 @@ extension Products {
             try Self.hold(lines, for: order, until: expiry, in: StockBook(transaction, at: now))
         }
         switch outcome {
-        case .held(let changes): tell(changes)
-        case .lacking(let lacks): throw Self.outOfStock(lacks)
+        case .held(let changes): tell(changes, reservations: .held)
+        case .lacking(let lacks):
+            counts.add(1, .refused)
+            throw Self.outOfStock(lacks)
         case .over(let state):
             throw Problem(.outOfStock, "the stock of \(order) was \(state) before: it cannot be held again")
         case .otherLines:
@@ -68,6 +70,7 @@ extension Products {
                 String(decoding: try JSON.encode(lacks), as: UTF8.self))
             return .lacking(lacks)
         }
+        stock.changes.reservations = 1
         return .held(stock.changes)
     }
 
@@ -120,7 +123,7 @@ extension Products {
                     VALUES ($1, 'released', '', $2, $2) ON CONFLICT (order_id) DO NOTHING
                     """, order, now)
                 return stock.changes
-            })
+            }, reservations: .released)
         return Nothing()
     }
 
@@ -134,6 +137,7 @@ extension Products {
                 throw Problem(.internalError, "less of \(line.sku) is reserved than \(order) holds")
             }
         }
+        stock.changes.reservations += 1
         return true
     }
 
@@ -147,7 +151,7 @@ extension Products {
             }
             return (stock.changes, unheld)
         }
-        tell(changes)
+        tell(changes, reservations: .committed)
         for failure in unheld {
             logger.error("an order was confirmed without stock", metadata: ["detail": "\(failure)"])
         }
@@ -165,6 +169,7 @@ extension Products {
                     throw Problem(.internalError, "less of \(line.sku) is reserved than \(order) holds")
                 }
             }
+            stock.changes.reservations += 1
             return nil
         }
         let earlier = "SELECT state, lines FROM reservations WHERE order_id = $1"
@@ -192,6 +197,7 @@ extension Products {
             try stock.move(line.sku, StockBook.Entry(kind: .sold, onHand: -line.quantity, order: order))
         }
         try stock.transaction.execute("UPDATE reservations SET state = 'committed' WHERE order_id = $1", order)
+        stock.changes.reservations += 1
         return nil
     }
 
@@ -231,7 +237,7 @@ extension Products {
             for row in expired { _ = try Self.giveBack(row.id(0), as: "expired", &stock) }
             return (stock.changes, expired.count)
         }
-        tell(changes)
+        tell(changes, reservations: .expired)
         return count
     }
 

@@ -16,6 +16,7 @@ public struct Products: ProductsService {
     let logger: Logger
     let rules: DraftRules
     let index = KeptIndex()
+    let counts = StockCounts()
 
     /// - Parameters:
     ///   - staleness: told what shoppers now see otherwise, before the call that wrote it returns.
@@ -40,14 +41,31 @@ public struct Products: ProductsService {
     }
 
     /// Tells what a write did: kept copies are stale, and the counts go up.
-    func tell(_ changes: StockChanges) {
-        if changes.movements > 0 { Self.inventoryUpdates.increment(by: changes.movements) }
-        if changes.soldOut > 0 { Self.stockOuts.increment(by: changes.soldOut) }
+    /// - Parameter state: of the reservations among the changes.
+    func tell(_ changes: StockChanges, reservations state: ReservationFact.State? = nil) {
+        counts.add(changes)
+        if let state { counts.add(changes.reservations, state) }
         var tags = changes.handles.map(Tags.product)
         if changes.hasFlipped { tags.append(Tags.catalogue) }
         if !tags.isEmpty { staleness.markStale(tags) }
     }
+}
 
-    private static let inventoryUpdates = Counter(label: "souk_inventory_updates_total")
-    private static let stockOuts = Counter(label: "souk_stock_outs_total")
+/// What is counted of stock.
+struct StockCounts: Sendable {
+    private let inventoryUpdates = Counter(label: "souk_inventory_updates_total")
+    private let stockOuts = Counter(label: "souk_stock_outs_total")
+    private let reservations = Dictionary(
+        uniqueKeysWithValues: ReservationFact.State.allCases.map {
+            ($0, Counter(label: "souk_reservations_total", dimensions: [("state", $0.rawValue)]))
+        })
+
+    func add(_ changes: StockChanges) {
+        if changes.movements > 0 { inventoryUpdates.increment(by: changes.movements) }
+        if changes.soldOut > 0 { stockOuts.increment(by: changes.soldOut) }
+    }
+
+    func add(_ count: Int, _ state: ReservationFact.State) {
+        if count > 0 { reservations[state]?.increment(by: count) }
+    }
 }

@@ -4,7 +4,7 @@ public import Kernel
 
 /// What the stock's own data says of an order, for the check against the orders.
 public struct ReservationFact: Sendable, Equatable {
-    public enum State: String, Sendable {
+    public enum State: String, Sendable, CaseIterable {
         case held, committed, released, expired, refused
     }
     public let order: OrderID

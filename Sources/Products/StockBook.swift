@@ -11,6 +11,8 @@ struct StockChanges: Sendable {
     var movements = 0
     /// SKUs of which the last piece went.
     var soldOut = 0
+    /// Reservations that came into another state.
+    var reservations = 0
 }
 
 /// Levels and the book of movements: every change of a level goes through `move`, which writes its entry.

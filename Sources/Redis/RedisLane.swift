@@ -1,6 +1,7 @@
 import Dispatch
 import Kernel
 import Logging
+import Metrics
 import Synchronization
 
 /// One connection and its thread. What waits while an answer is on its way goes out together after it: many callers
@@ -39,6 +40,8 @@ final class RedisLane: Sendable {
     private let url: RedisURL
     private let options: RedisClient.Options
     private let logger: Logger
+    private let connections = Meter(label: "souk_redis_connections")
+    private let failures = Counter(label: "souk_redis_failures_total")
 
     init(_ url: RedisURL, _ options: RedisClient.Options, _ logger: Logger) {
         self.url = url
@@ -84,7 +87,13 @@ final class RedisLane: Sendable {
 
     private func run() {
         ignoreBrokenPipes()
-        var connection: RedisConnection?
+        var connection: RedisConnection? {
+            didSet {
+                if oldValue == nil, connection != nil { connections.increment(by: 1) }
+                if oldValue != nil, connection == nil { connections.decrement(by: 1) }
+            }
+        }
+        defer { connection = nil }
         var batch: [Request] = []
         var failures = 0
         while true {
@@ -97,6 +106,7 @@ final class RedisLane: Sendable {
                     state.withLock { $0.outage = nil }
                 } catch {
                     failures += 1
+                    self.failures.increment()
                     fail(batch, because: error.reason, isFirst: failures == 1)
                     batch = []
                     pause(after: failures)

@@ -17,7 +17,8 @@ struct Peers: Sendable {
         let identify = tokens?.identification(as: place.name)
         all = ShopRole.allCases.compactMap { role in
             guard let identify, !place.roles.contains(role), let url = place.peers[role] else { return nil }
-            return Peer(role: role, url: url, caller: HTTPCaller(url, clock: clock, identify: identify))
+            let caller = HTTPCaller(url, peer: role.rawValue, clock: clock, identify: identify)
+            return Peer(role: role, url: url, caller: caller)
         }
     }
 

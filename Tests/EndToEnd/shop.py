@@ -4,6 +4,7 @@ import contextlib
 import csv
 import json
 import os
+import re
 import signal
 import socket
 import ssl
@@ -167,6 +168,13 @@ class Shop:
         answer = self.http.get(f"/api/inventory/{sku}")
         assert answer.status_code == 200, answer.text
         return answer.json()["available"]
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of the series with these labels."""
+        wanted = {f'{label}="{value}"' for label, value in labels.items()}
+        found = re.findall(rf"^{name}(?:\{{(.*)\}})? (\S+)$", self.http.get("/metrics").text, re.MULTILINE)
+        assert found, f"{name} is exported by nobody"
+        return sum(float(value) for series, value in found if wanted <= set(series.split(",")))
 
 
 def order_for(sku: str, quantity: Any = 1, **changes: Any) -> dict:

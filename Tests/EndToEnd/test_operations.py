@@ -219,6 +219,37 @@ def test_topology_of_two_processes(pair):
         assert front.http.get(path).status_code == 404
 
 
+def test_orders_and_calls_are_counted(pair):
+    front, products = pair
+    counts = {
+        "approved": lambda: front.metric("souk_payment_provider_calls_total", call="authorize", outcome="done"),
+        "declined": lambda: front.metric("souk_payment_provider_calls_total", call="authorize", outcome="declined"),
+        "timed": lambda: front.metric("souk_payment_provider_seconds_count", call="authorize"),
+        "calls": lambda: min(2, front.metric("souk_peer_calls_total", peer="products", outcome="answered") - calls),
+        "held": lambda: products.metric("souk_reservations_total", state="held"),
+        "released": lambda: products.metric("souk_reservations_total", state="released"),
+        "committed": lambda: products.metric("souk_reservations_total", state="committed"),
+        "letters": lambda: front.metric("souk_letters_total", outcome="sent"),
+    }
+    calls = front.metric("souk_peer_calls_total", peer="products", outcome="answered")
+    before = {name: count() for name, count in counts.items()}
+    assert front.order(order_for("AMPLE-2")).status_code == 201
+    assert front.order(order_for("AMPLE-2", payment={"token": "tok_declined"})).status_code == 402
+    added = {
+        "approved": 1,
+        "declined": 1,
+        "timed": 2,
+        "calls": 2,
+        "held": 2,
+        "released": 1,
+        "committed": 1,
+        "letters": 1,
+    }
+    for name, count in added.items():
+        eventually(lambda name=name, count=count: counts[name]() - before[name] == count, f"{count} {name} more")
+    assert front.metric("souk_peer_breaker_open", peer="products") == 0
+
+
 def test_pages_go_on_while_a_process_is_away(browser, pair):
     front, products = pair
     staff = as_staff(front)
@@ -257,6 +288,9 @@ def test_pages_go_on_while_a_process_is_away(browser, pair):
         _own, other = front.staff().get("/api/topology").json()["processes"]
         assert not other["answers"]
         assert "cannot be reached" in other["error"] or "away" in other["error"]
+        assert front.metric("souk_peer_breaker_open", peer="products") == 1
+        assert front.metric("souk_peer_calls_total", peer="products", outcome="unreached") >= 5
+        assert front.metric("souk_peer_calls_total", peer="products", outcome="barred") > 0
         hook = front.staff().get("/api/webhooks").json()["items"][0]["id"]
         for look, options in LOOKS.items():
             with visiting(browser, front, **options) as visitor:

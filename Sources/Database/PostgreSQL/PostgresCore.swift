@@ -13,20 +13,22 @@ final class PostgresCore: Sendable {
         settings = PostgresSettings(url: url, schema: schema, role: .writer, options: options)
         let settings = settings
         let measures = Measures(database: options.name ?? schema, onCommit: options.onCommit)
-        func queue(_ threads: Int, _ body: @escaping @Sendable (WorkQueue) -> Void) -> WorkQueue {
+        func queue(
+            _ kind: WorkQueue.Kind, _ threads: Int, _ body: @escaping @Sendable (WorkQueue) -> Void
+        ) -> WorkQueue {
             WorkQueue(
-                database: settings.database, thread: options.name ?? schema, limit: options.queueLimit,
+                database: settings.database, name: options.name ?? schema, kind, limit: options.queueLimit,
                 maxThreads: threads, body: body)
         }
-        writers = queue(options.writers) { Self.writeAll(from: $0, settings, measures) }
+        writers = queue(.write, options.writers) { Self.writeAll(from: $0, settings, measures) }
         let reading = settings.with(.reader)
-        readers = queue(options.readers) { Self.readAll(from: $0, reading) }
+        readers = queue(.read, options.readers) { Self.readAll(from: $0, reading) }
         replicas = replica.map { url in
             // Nobody waits for it: the primary has the same.
             var impatient = options
             impatient.patience = .zero
             let reading = PostgresSettings(url: url, schema: schema, role: .reader, options: impatient)
-            return queue(options.readers) { Self.readAll(from: $0, reading) }
+            return queue(.replica, options.readers) { Self.readAll(from: $0, reading) }
         }
     }
 
@@ -136,7 +138,6 @@ final class PostgresCore: Sendable {
         while true {
             let jobs = queue.take(settings.options.closuresPerCommit)
             if jobs.isEmpty { return }
-            measures.waiting(queue.depth)
             commits.run(jobs)
             letOthersRun()
         }

@@ -1,4 +1,5 @@
 import Kernel
+import Metrics
 
 /// A connection as transactions see it: opened when it is needed, and again when it was lost.
 ///
@@ -40,9 +41,17 @@ final class PostgresSession: Session {
     /// When connecting failed first, of the times in a row.
     var awaySince: ContinuousClock.Instant?
 
+    private let connections: Meter
+    private let failures: Counter
+
     private static let rowsAtOnce = 512
 
-    init(_ settings: PostgresSettings) { self.settings = settings }
+    init(_ settings: PostgresSettings) {
+        self.settings = settings
+        let labels = [("database", settings.options.name ?? settings.schema), ("role", settings.role.rawValue)]
+        connections = Meter(label: "souk_database_connections", dimensions: labels)
+        failures = Counter(label: "souk_database_connection_failures_total", dimensions: labels)
+    }
 
     var isWriter: Bool { settings.role != .reader }
 
@@ -253,9 +262,11 @@ final class PostgresSession: Session {
             let new = try PostgresLink(settings.parameters, answerTimeout: settings.answerTimeout)
             try configure(new)
             link = new
+            connections.increment(by: 1)
             awaySince = nil
             return new
         } catch {
+            failures.increment()
             if awaySince == nil { awaySince = .now }
             throw error
         }
@@ -263,6 +274,7 @@ final class PostgresSession: Session {
 
     /// On the thread that uses it.
     func disconnect() {
+        if link != nil { connections.decrement(by: 1) }
         link = nil
         isUntidy = false
         statements.removeAll()

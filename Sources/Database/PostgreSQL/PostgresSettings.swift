@@ -2,7 +2,7 @@ import Kernel
 
 /// What one connection is opened with.
 struct PostgresSettings: Sendable {
-    enum Role {
+    enum Role: String {
         case writer, reader
         /// Changes the schema: as long as it takes.
         case migration

@@ -25,13 +25,13 @@ final class SQLiteCore: Sendable {
         writer =
             isReadOnly
             ? nil
-            : WorkQueue(database: path, thread: label, limit: options.queueLimit, maxThreads: 1) { queue in
+            : WorkQueue(database: path, name: label, .write, limit: options.queueLimit, maxThreads: 1) { queue in
                 Self.writeAll(from: queue, path, options, Measures(database: label, onCommit: options.onCommit), status)
             }
         readers =
             path == SQLiteDatabase.inMemory
             ? nil
-            : WorkQueue(database: path, thread: label, limit: options.queueLimit, maxThreads: options.readers) {
+            : WorkQueue(database: path, name: label, .read, limit: options.queueLimit, maxThreads: options.readers) {
                 queue in
                 Self.readAll(from: queue, path, role, options)
             }
@@ -124,7 +124,6 @@ final class SQLiteCore: Sendable {
         while true {
             let jobs = queue.take(options.closuresPerCommit)
             if jobs.isEmpty { return }
-            measures.waiting(queue.depth)
             commits.run(jobs)
             letOthersRun()
         }

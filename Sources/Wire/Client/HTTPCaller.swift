@@ -33,19 +33,22 @@ public final class HTTPCaller: RemoteCaller {
     private let identify: Identification
     private let budget: RetryBudget
     private let breaker = Mutex(CircuitBreaker())
+    private let measures: CallMeasures
     private let clock: any WallClock
 
     /// - Parameters:
+    ///   - peer: its name in metrics.
     ///   - connections: open at once to the peer; further calls wait for one.
     ///   - identify: the headers that say who calls.
     public init(
-        _ base: String, connections: Int = 64, clock: any WallClock = SystemClock(),
+        _ base: String, peer: String = "shop", connections: Int = 64, clock: any WallClock = SystemClock(),
         identify: @escaping Identification = { _ in [] }
     ) {
         self.base = base.hasSuffix("/") ? String(base.dropLast()) : base
         self.identify = identify
         self.clock = clock
         budget = RetryBudget()
+        measures = CallMeasures(peer: peer)
         var configuration = HTTPClient.Configuration()
         configuration.redirectConfiguration = .disallow
         configuration.timeout.connect = Self.connectTimeout
@@ -77,6 +80,7 @@ public final class HTTPCaller: RemoteCaller {
             do {
                 try context.checkDeadline()
                 guard breaker.withLock({ $0.allows(at: .now) }) else {
+                    measures.barred()
                     throw Problem(.unavailable, "\(request.method) \(request.path): the peer is away", retryAfter: 1)
                 }
                 let answer = try await send(request, context)
@@ -87,6 +91,7 @@ public final class HTTPCaller: RemoteCaller {
                     ContinuousClock.now + wait < context.deadline, budget.withdraw()
                 else { throw failure.error }
                 try await clock.sleep(for: wait)
+                measures.retried()
                 attempt += 1
             }
         }
@@ -103,6 +108,7 @@ public final class HTTPCaller: RemoteCaller {
             request.headers.add(name: "content-type", value: "application/json")
             request.body = .bytes(ByteBuffer(bytes: body))
         }
+        let start = ContinuousClock.now
         let response: HTTPClientResponse
         let body: ByteBuffer
         do {
@@ -113,13 +119,24 @@ public final class HTTPCaller: RemoteCaller {
                 breaker.withLock { $0.abandoned(at: .now) }
                 throw CancellationError()
             }
-            breaker.withLock { $0.failed(at: .now) }
+            if case .unknown = failure { learn(.unknown, since: start) } else { learn(.unreached, since: start) }
             throw failure
         }
-        breaker.withLock { $0.answered() }
+        learn(.answered, since: start)
         return CallAnswer(
             status: Int(response.status.code), headers: { response.headers.first(name: $0) },
             body: Array(body.readableBytesView), call: call)
+    }
+
+    private func learn(_ outcome: CallMeasures.Outcome, since start: ContinuousClock.Instant) {
+        let now = ContinuousClock.now
+        breaker.withLock { breaker in
+            let wasClosed = breaker.isClosed
+            if outcome == .answered { breaker.answered() } else { breaker.failed(at: now) }
+            // With the lock in hand, so that the last one to say it is right.
+            if breaker.isClosed != wasClosed { measures.breaker(isClosed: breaker.isClosed) }
+        }
+        measures.ended(outcome, after: now - start)
     }
 
     private typealias HTTPMethod = NIOHTTP1.HTTPMethod
