@@ -47,6 +47,40 @@ import Wire
         }
     }
 
+    @Test("an answer that was kept is the last of its connection, too") func keptAnswers() async throws {
+        let (ports, port) = AsyncStream.makeStream(of: Int.self)
+        var settings = Toy.settings
+        settings.drainDelay = .seconds(3_600)
+        let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+        let server = HTTPServer(
+            settings, routes: Toy.routes(), pages: Toy.pages, identity: Toy.identity, logger: logger,
+            onReady: { port.yield($0) })
+        let group = ServiceGroup(services: [server], logger: logger)
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await group.run() }
+            tasks.addTask {
+                guard let port = await ports.first(where: { _ in true }) else { return }
+                try await Peer.connect(port) { peer in
+                    for _ in 1...2 { try await peer.expect(200, "GET", "/") }
+                    await group.triggerGracefulShutdown()
+                    var status = 200
+                    while status == 200 {
+                        status = try await Peer.connect(port) { other in
+                            try await other.send(Peer.request("GET", "/ready"))
+                            return try await other.answer()?.status ?? 0
+                        }
+                    }
+                    try await peer.send(Peer.request("GET", "/"))
+                    let answer = try #require(try await peer.answer())
+                    #expect(answer.status == 200 && answer["connection"] == "close")
+                    await peer.expectClosed()
+                }
+            }
+            try await tasks.next()
+            tasks.cancelAll()
+        }
+    }
+
     @Test("what does not finish in time is ended") func bounded() async throws {
         let (ports, port) = AsyncStream.makeStream(of: Int.self)
         var settings = Toy.settings

@@ -20,7 +20,7 @@ struct ConnectionChannel: ServerChildChannel {
         channel.eventLoop.makeCompletedFuture {
             let watch = TaskWatch()
             try channel.pipeline.syncOperations.addHandler(
-                ConnectionHandler(limits: limits, edge: edge, watch: watch))
+                ConnectionHandler(limits: limits, edge: edge, drain: responder.drain, watch: watch))
             return Value(
                 async: try NIOAsyncChannel(
                     wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true)),

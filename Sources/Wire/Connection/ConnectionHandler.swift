@@ -34,6 +34,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     private let limits: ConnectionLimits
     private let edge: EdgeCache?
+    private let drain: Drain
     private let watch: TaskWatch
 
     private var state = State.head
@@ -51,9 +52,10 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private var heldRead = false
     private var alarm: Scheduled<Void>?
 
-    init(limits: ConnectionLimits, edge: EdgeCache?, watch: TaskWatch) {
+    init(limits: ConnectionLimits, edge: EdgeCache?, drain: Drain, watch: TaskWatch) {
         self.limits = limits
         self.edge = edge
+        self.drain = drain
         self.watch = watch
     }
 
@@ -169,7 +171,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
         let isComplete = try buffer.withUnsafeReadableBytes { bytes throws(Refusal) in try head.read(bytes) }
         guard isComplete else { return try unfinished() }
         searched = 0
-        if let edge, !isDraining, !head.hasBody, head.isPlain, head.isGet || head.isHead {
+        // In a drain each answer says that it is the last, which kept ones do not: they are made anew.
+        if let edge, !drain.isOn, !isDraining, !head.hasBody, head.isPlain, head.isGet || head.isHead {
             if let hit = buffer.withUnsafeReadableBytes({ edge.hit(head, $0) }) {
                 buffer.moveReaderIndex(forwardBy: head.length)
                 send(hit, context)
