@@ -167,6 +167,14 @@ def openings(items: Objects) -> Iterator[str]:
             for number in numbers & ports.keys():
                 if role in binary.roles() and role not in reached[ports[number]]:
                     yield f"NetworkPolicy souk-{role}: lets it out to port {number}, but it uses no {ports[number]}"
+        ways = {
+            port["protocol"]
+            for rule in spec.get("egress", [])
+            for port in rule["ports"]
+            if port["port"] == 53 and "kube-dns" in str(rule["to"]) and "169.254.20.10/32" in str(rule["to"])
+        }
+        if role and spec.get("egress") and ways != {"UDP", "TCP"}:
+            yield f"NetworkPolicy souk-{role}: expected DNS by UDP and TCP, in kube-system and on the node"
     for server in ("database", "redis"):
         port = next(number for number, name in ports.items() if name == server)
         for role in reached[server]:
@@ -251,6 +259,14 @@ MISTAKES = [
         "  ingress:\n",
         "  ingress:\n    - {}\n",
         "lets everybody in",
+    ),
+    Mistake(
+        "DNS by UDP alone",
+        denied_by_default,
+        POLICY,
+        "{protocol: UDP, port: 53}, {protocol: TCP, port: 53}",
+        "{protocol: UDP, port: 53}",
+        "expected DNS by UDP and TCP",
     ),
     Mistake(
         "storefront at the database",

@@ -13,7 +13,9 @@ FACTORS = {"": 1.0, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12} | {
 
 
 def all_of_them(objects: Objects) -> Iterator[str]:
-    for check in (names, references, selectors, resources, security, probes, replicas, spread, hooks):
+    for check in (names, references, selectors, keys, resources, security, probes, replicas, spread, hooks):
+        yield from check(objects)
+    for check in (upgrades, servers):
         yield from check(objects)
 
 
@@ -74,6 +76,20 @@ def selectors(objects: Objects) -> Iterator[str]:
         for port in item["spec"]["ports"]:
             if port["targetPort"] not in ports:
                 yield f"{named(item)}: its pods have no port {port['targetPort']}"
+
+
+def keys(objects: Objects) -> Iterator[str]:
+    """What a server-side apply merges by its key, as Helm 4 does it, is there once: it refuses what is there twice."""
+    for owner, pod in pods(objects):
+        lists = {"volumes": [volume["name"] for volume in pod["spec"].get("volumes", [])]}
+        for container in containers(pod):
+            where = f"container {container['name']}"
+            lists[f"{where}: env"] = [entry["name"] for entry in container.get("env", [])]
+            lists[f"{where}: volumeMounts"] = [mount["mountPath"] for mount in container.get("volumeMounts", [])]
+            lists[f"{where}: ports"] = [port["containerPort"] for port in container.get("ports", [])]
+        for where, values in lists.items():
+            for twice in sorted({value for value in values if values.count(value) > 1}):
+                yield f"{named(owner)}, {where}: {twice} is there twice"
 
 
 def quantity(text: str | int) -> float | None:
@@ -137,6 +153,8 @@ def probes(objects: Objects) -> Iterator[str]:
             }
             if paths != {"startupProbe": "/health", "readinessProbe": "/ready", "livenessProbe": "/health"}:
                 yield f"{named(owner)}: the probes ask for {paths}, expected /health, /ready and /health"
+            if not container.get("readinessProbe", {}).get("initialDelaySeconds"):
+                yield f"{named(owner)}: is ready before network policies know its address, expected initialDelaySeconds"
 
 
 def replicas(objects: Objects) -> Iterator[str]:
@@ -189,3 +207,30 @@ def hooks(objects: Objects) -> Iterator[str]:
         mine = {"app.kubernetes.io/component": component(job["spec"]["template"])}
         if of(objects, "NetworkPolicy") and not any(mine.items() <= labels.items() for labels in policies):
             yield f"{named(job)}: no NetworkPolicy is there before it, expected one that lets it out"
+
+
+def upgrades(objects: Objects) -> Iterator[str]:
+    """That the next release takes the place of this one, and of nothing else: of no server, and of no other role."""
+    for item in of(objects, "StatefulSet"):
+        if version := item["spec"]["template"]["metadata"]["labels"].get("app.kubernetes.io/version"):
+            yield f"{named(item)}: its pods have the label version {version}, so that the next one restarts it"
+    for item in of(objects, "PriorityClass"):
+        if item.get("preemptionPolicy") != "Never":
+            yield f"{named(item)}: expected preemptionPolicy: Never, or the pods of a roll-out throw others out"
+    for item in of(objects, "Deployment", "Rollout", "StatefulSet"):
+        selector = item["spec"]["selector"]["matchLabels"]
+        if changing := selector.keys() & {"app.kubernetes.io/version", "app.kubernetes.io/managed-by", "helm.sh/chart"}:
+            yield f"{named(item)}: its selector has {', '.join(sorted(changing))}, but no upgrade may change it"
+
+
+def servers(objects: Objects) -> Iterator[str]:
+    """Servers that come with the chart are waited for, and take their volumes along, which only they can open."""
+    stateful = of(objects, "StatefulSet")
+    for item in stateful:
+        if item["spec"].get("persistentVolumeClaimRetentionPolicy", {}).get("whenDeleted") != "Delete":
+            yield f"{named(item)}: its volume outlives its password, expected whenDeleted: Delete"
+    for owner, pod in pods(objects) if stateful else []:
+        reads = [entry["name"] for entry in pod["spec"]["containers"][0].get("env", [])]
+        first = [container["name"] for container in pod["spec"].get("initContainers", [])]
+        if owner["kind"] != "CronJob" and "SOUK_DATABASE_FILE" in reads and first != ["wait", "migrate"]:
+            yield f"{named(owner)}: begins with {first}, expected to wait for PostgreSQL and to migrate"

@@ -67,6 +67,8 @@ spec:
         matchLabels: {kubernetes.io/metadata.name: kube-system}
       podSelector:
         matchLabels: {k8s-app: kube-dns}
+    # NodeLocal DNSCache, where there is one: on each node at its own address.
+    - ipBlock: {cidr: 169.254.20.10/32}
 {{- with $what.calls }}
 - ports: {{ include "souk.ports" (list $root 8080) }}
   to:

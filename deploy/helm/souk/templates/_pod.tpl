@@ -19,7 +19,8 @@ securityContext:
   seccompProfile: {type: RuntimeDefault}
 volumes:
   - name: tmp
-    emptyDir: {sizeLimit: 256Mi}
+    # Letters and pictures too, where nothing else takes them.
+    emptyDir: {sizeLimit: 1Gi}
   - name: secrets
     {{- include "souk.secretVolume" . | nindent 4 }}
 {{- end }}
@@ -35,6 +36,32 @@ securityContext:
 volumeMounts:
   - {name: tmp, mountPath: /tmp}
   - {name: secrets, mountPath: /run/secrets/souk, readOnly: true}
+{{- end }}
+
+{{/* In place of the job before an installation, when the servers of `servers.enabled` are not there yet. */}}
+{{- define "souk.firstSteps" -}}
+# Waits, rather than failing until Kubernetes gives it ever longer pauses.
+- name: wait
+  image: {{ .Values.servers.postgres }}
+  command:
+    - sh
+    - -c
+    - until pg_isready --host {{ include "souk.fullname" . }}-postgres --username souk --dbname souk; do sleep 1; done
+  securityContext:
+    allowPrivilegeEscalation: false
+    readOnlyRootFilesystem: true
+    capabilities: {drop: [ALL]}
+  resources:
+    requests: {cpu: 10m, memory: 32Mi}
+    limits: {memory: 64Mi}
+- name: migrate
+  args: [migrate]
+  {{- include "souk.container" . | nindent 2 }}
+  env:
+    - {name: SOUK_DATA, value: /tmp}
+    - {name: SOUK_DATABASE_FILE, value: /run/secrets/souk/database-url}
+  resources:
+    {{- toYaml .Values.role.resources | nindent 4 }}
 {{- end }}
 
 {{- define "souk.settings" -}}
@@ -157,6 +184,10 @@ template:
   spec:
     restartPolicy: Never
     {{- include "souk.pod" . | nindent 4 }}
+    {{- if and $root.Values.servers.enabled (eq $name "demo") }}
+    initContainers:
+      {{- include "souk.firstSteps" $root | nindent 6 }}
+    {{- end }}
     containers:
       - name: souk
         args: {{ toJson (index . 3) }}
