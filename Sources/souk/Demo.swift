@@ -35,7 +35,8 @@ struct Demo: AsyncParsableCommand {
             let existing = try await shop.products.search(
                 ProductQuery(limit: 1), .service("demo", timeout: .seconds(600)))
             guard existing.items.isEmpty else {
-                throw Failure("the shop in \(settings.data) has products already; demo fills only an empty one")
+                Console.complain("the shop has products already, and is left as it is: demo fills only an empty one")
+                return Summary()
             }
             return try await fill(shop, settings)
         }
