@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 from exceptions import Exceptions
 from helm import objects
-from helm.rendering import CHART, distinct, named, problems, rendered
+from helm.rendering import CHART, ROLLOUTS, distinct, named, of, problems, rendered
 
 from checks import ROOT, Absent, Mistake, check, run
 
@@ -149,6 +149,18 @@ def leaves_of_schema(part: dict, schema: dict, above: str = "") -> Iterator[str]
 
 
 @check
+def annotations_are_passed_on(root: Path) -> list[str]:
+    """Those that the user gives go before the chart's own."""
+    return [
+        f"{CHART}, {name}: {named(item)} lacks the annotation {key}: {value}"
+        for name, items in rendered(root).items()
+        for item in of(items, "Ingress")
+        for key, value in ROLLOUTS[name][1].get("ingress", {}).get("annotations", {}).items()
+        if item["metadata"]["annotations"].get(key) != value
+    ]
+
+
+@check
 def checkov_finds_nothing(root: Path) -> list[str]:
     checkov = ROOT / ".venv/environments/checkov/bin/checkov"
     if not checkov.exists():
@@ -266,6 +278,14 @@ MISTAKES = [
         "            {{- with $role.env }}",
         "            - {name: SOUK_ROLES, value: all}\n            {{- with $role.env }}",
         "SOUK_ROLES is there twice",
+    ),
+    Mistake(
+        "annotation that is not passed on",
+        annotations_are_passed_on,
+        f"{CHART}/templates/ingress.yaml",
+        "merge (deepCopy .annotations) $own",
+        "merge $own (deepCopy .annotations)",
+        "lacks the annotation alb.ingress.kubernetes.io/scheme",
     ),
     Mistake(
         "value that nobody describes",

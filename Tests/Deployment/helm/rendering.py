@@ -15,11 +15,13 @@ PYTHON = ROOT / ".venv/environments/helm/bin/python"
 
 # What a roll-out to AWS says besides the values file.
 AWS = {"aws": {"account": "111122223333"}, "image": {"digest": "sha256:" + 64 * "0"}}
+# One more, and one in place of the chart's.
+OWN = {"example.com/team": "shop", "alb.ingress.kubernetes.io/scheme": "internal"}
 OPTIONAL = {
     "aws": {"account": "111122223333", "identity": "irsa"},
     "image": {"pullSecrets": ["registry"]},
     "gateway": {"enabled": True, "className": "alb", "certificateSecret": "certificate"},
-    "ingress": {"className": "nginx"},
+    "ingress": {"className": "nginx", "annotations": OWN},
     "mesh": {"enabled": True},
     "monitoring": {"rules": {"one": "groups: [{name: one, rules: [{record: one, expr: vector(1)}]}]"}},
     "verticalAutoscaler": {"enabled": True},
@@ -30,7 +32,7 @@ ROLLOUTS = {
     "dev": (["values-dev.yaml"], {"servers": {"enabled": True}, "demo": {"products": 10}}),
     "staging": (["values-staging.yaml"], AWS),
     "prod": (["values-prod.yaml"], AWS),
-    "blueGreen": (["values-prod.yaml"], AWS | {"strategy": {"type": "blueGreen"}}),
+    "blueGreen": (["values-prod.yaml"], AWS | {"strategy": {"type": "blueGreen"}, "ingress": {"annotations": OWN}}),
     "canary": (["values-prod.yaml"], AWS | {"strategy": {"type": "canary"}}),
     "optional": (["values-prod.yaml"], OPTIONAL),
 }
