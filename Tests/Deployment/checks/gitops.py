@@ -10,6 +10,8 @@ from manifests import ENVIRONMENTS, Manifest, invalid_custom, read
 
 from checks import ROOT, Mistake, check
 
+SHOP = "deploy/helm/souk"
+
 WAVE = "argocd.argoproj.io/sync-wave"
 # Exactly one version of a chart.
 VERSION = re.compile(r"v?[0-9]+\.[0-9]+\.[0-9]+")
@@ -26,6 +28,12 @@ NEEDS = {
 }
 # In an add-on's values, the name of what configures it.
 CONFIGURED_BY = r'"(?:existingName|existingConfigMap|configSecret)": "([a-z-]+)"'
+EXPORTERS = "deploy/observability/exporters.yaml"
+# Those that are add-ons of their own; kube-prometheus-stack brings the others along.
+EXPORTED_BY = {
+    "cert-manager": "cert-manager",
+    "yet-another-cloudwatch-exporter": "prometheus-yet-another-cloudwatch-exporter",
+}
 # They run before there are nodes without a taint.
 SYSTEM_TOLERATION = {"key": "CriticalAddonsOnly", "operator": "Exists"}
 
@@ -134,7 +142,12 @@ def waves(root: Path) -> list[str]:
 
 def unconfigured(root: Path, addon: Manifest, all_of_it: dict[str, Manifest], wave: dict[str, int]) -> list[str]:
     """What an add-on's values say that it is configured with, and nothing makes in its namespace before it comes."""
-    names = re.findall(CONFIGURED_BY, json.dumps(addon.object["spec"]["source"]))
+    said = addon.object["spec"]["source"]
+    names = re.findall(CONFIGURED_BY, json.dumps(said))
+    values = said.get("helm", {}).get("valuesObject", {})
+    if values.get("configMap", {}).get("enabled") is False:
+        # Then the chart takes the one of its own name.
+        names.append(values["fullnameOverride"])
     if not names:
         return []
     namespace = addon.object["spec"]["destination"]["namespace"]
@@ -152,10 +165,24 @@ def unconfigured(root: Path, addon: Manifest, all_of_it: dict[str, Manifest], wa
     ]
 
 
+def watchers(root: Path) -> list[str]:
+    """Who makes the metrics that are asked of exporters runs in every environment, and Prometheus is told of it."""
+    found = []
+    exporters = {entry["exporter"] for entry in yaml.safe_load((root / EXPORTERS).read_text())}
+    for exporter in exporters & EXPORTED_BY.keys():
+        addon = EXPORTED_BY[exporter]
+        for environment in ENVIRONMENTS:
+            application = applications(root, environment).get(addon)
+            values = application and application.object["spec"]["source"]["helm"]["valuesObject"]
+            if not (values and '"servicemonitor": {"enabled": true' in json.dumps(values).lower()):
+                found.append(f"{FOLDER} in {environment}: no {addon} that Prometheus asks, but {EXPORTERS} needs it")
+    return found
+
+
 @check
 def the_platform(root: Path) -> list[str]:
     """One check, so that the chart is rendered once."""
-    return [*sources(root), *projects(root), *waves(root)]
+    return [*sources(root), *projects(root), *waves(root), *watchers(root)]
 
 
 @check
@@ -217,6 +244,8 @@ def the_shop(root: Path) -> list[str]:
             for toleration in found_at(manifest.object, "tolerations"):
                 if toleration["key"] not in taints:
                     found.append(f"{where}: no node has the taint {toleration['key']}")
+        said = json.dumps([m.object for m in manifests if m.kind in ("Deployment", "Rollout")])
+        found += [f"{SHOP} in {environment}: nobody bears the taint {taint}" for taint in taints if taint not in said]
     return sorted(set(found))
 
 
@@ -268,6 +297,30 @@ MISTAKES = [
         "syncOptions:",
         "syncOption:",
         "syncOption",
+    ),
+    Mistake(
+        "exporter that nobody asks",
+        the_platform,
+        f"{FOLDER}/addons/prometheus-yet-another-cloudwatch-exporter.yaml",
+        "serviceMonitor: {enabled: true}",
+        "serviceMonitor: {enabled: false}",
+        "no prometheus-yet-another-cloudwatch-exporter that Prometheus asks",
+    ),
+    Mistake(
+        "exporter without what to ask for",
+        the_platform,
+        "deploy/observability/kustomization.yaml",
+        "{name: cloudwatch-exporter, namespace: monitoring",
+        "{name: cloudwatch-exporter, namespace: observability",
+        "is configured by cloudwatch-exporter, which nothing makes in monitoring",
+    ),
+    Mistake(
+        "nodes for nobody",
+        the_shop,
+        "deploy/cluster/nodes/spot.yaml",
+        "key: souk/spot",
+        "key: souk/cheap",
+        "nobody bears the taint souk/cheap",
     ),
     Mistake(
         "adapter for a metric that is not exported",

@@ -40,6 +40,7 @@ ROLLOUTS = {
 REFUSED = {
     "production without an account": ((["values-prod.yaml"], {}), "aws.account"),
     "the tag latest": (([], {"image": {"tag": "latest"}}), "/image/tag"),
+    "orders on nodes that go at short notice": (([], {"spot": ["orders"]}), "/spot/0"),
     "a value that is none": (([], {"replicas": 3}), "replicas"),
 }
 
