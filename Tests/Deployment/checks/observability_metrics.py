@@ -196,9 +196,9 @@ MISTAKES = [
         "route that does not exist, in an alert",
         metrics_exist,
         f"{HERE}/rules/shop.yaml",
-        'route="/internal/payments", status="402"',
-        'route="/internal/payment", status="402"',
-        "route=/internal/payment is never the case",
+        'route=~"/checkout|/api/orders", method="POST", status=~"5.."',
+        'route=~"/chekout|/api/order", method="POST", status=~"5.."',
+        "route=~/chekout|/api/order is never the case",
     ),
     Mistake(
         "metric that nobody exports, on a dashboard",
