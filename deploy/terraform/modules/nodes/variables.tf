@@ -31,6 +31,15 @@ variable "size" {
   }
 }
 
+variable "fargate_roles" {
+  description = "Roles of the shop that run on Fargate: none of those that ask S3, for no pod there has an identity."
+  type        = set(string)
+  validation {
+    condition     = length(setsubtract(var.fargate_roles, ["users", "auth", "orders", "payments", "notifications"])) == 0
+    error_message = "Expected some of users, auth, orders, payments and notifications: the others keep pictures in S3."
+  }
+}
+
 variable "addon_versions" {
   description = "Versions of add-ons that are not to be EKS's default for the cluster's version."
   type        = map(string)

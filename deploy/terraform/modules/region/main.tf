@@ -44,6 +44,7 @@ module "nodes" {
   subnet_ids     = module.network.private_subnet_ids
   instance_type  = var.system_nodes.instance_type
   size           = var.system_nodes.size
+  fargate_roles  = var.fargate_roles
   addon_versions = var.shared.addon_versions
 }
 

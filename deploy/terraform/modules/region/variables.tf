@@ -40,6 +40,11 @@ variable "system_nodes" {
   type        = object({ instance_type = string, size = number })
 }
 
+variable "fargate_roles" {
+  description = "Roles of the shop that run on Fargate: none of those that ask S3, for no pod there has an identity."
+  type        = set(string)
+}
+
 variable "database" {
   description = "PostgreSQL, as module `data` has it."
   type = object({

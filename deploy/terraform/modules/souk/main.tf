@@ -36,6 +36,7 @@ module "region" {
   cidr            = var.cidr
   nat_per_zone    = var.nat_per_zone
   system_nodes    = var.system_nodes
+  fargate_roles   = var.fargate_roles
   database        = var.database
   cache           = var.cache
   secret_versions = var.secret_versions
@@ -53,15 +54,16 @@ module "region" {
 
 # The pilot light: all data follows here, the cluster stands on its system nodes, and no pod of the shop runs.
 module "second" {
-  count        = local.second ? 1 : 0
-  source       = "../region"
-  providers    = { aws = aws.second }
-  name         = "${local.name}-${data.aws_region.second.name}"
-  shared       = local.shared
-  cidr         = var.second_region.cidr
-  nat_per_zone = var.second_region.nat_per_zone
-  system_nodes = var.second_region.system_nodes
-  cache        = var.second_region.cache
+  count         = local.second ? 1 : 0
+  source        = "../region"
+  providers     = { aws = aws.second }
+  name          = "${local.name}-${data.aws_region.second.name}"
+  shared        = local.shared
+  cidr          = var.second_region.cidr
+  nat_per_zone  = var.second_region.nat_per_zone
+  system_nodes  = var.second_region.system_nodes
+  fargate_roles = var.fargate_roles
+  cache         = var.second_region.cache
   # Large enough to take over at once.
   database   = merge(var.database, { multi_az = var.second_region.multi_az, proxy = false })
   replica_of = { arn = module.region.data.database_arn }

@@ -59,6 +59,12 @@ variable "system_nodes" {
   type        = object({ instance_type = string, size = number })
 }
 
+variable "fargate_roles" {
+  description = "Roles of the shop that run on Fargate: none of those that ask S3, for no pod there has an identity."
+  type        = set(string)
+  default     = []
+}
+
 variable "database" {
   description = <<-TEXT
     PostgreSQL: instance class of Graviton, GiB to begin with, days of backups, whether a standby waits in another zone,

@@ -6,6 +6,7 @@ variables {
   subnet_ids     = ["subnet-1", "subnet-2", "subnet-3"]
   instance_type  = "m7g.large"
   size           = 3
+  fargate_roles  = []
   addon_versions = {}
 }
 
@@ -42,6 +43,30 @@ run "interruptions" {
     condition     = length(aws_cloudwatch_event_rule.interruptions) == 4 && aws_sqs_queue.interruptions.sqs_managed_sse_enabled
     error_message = "Expected four kinds of news, in an encrypted queue."
   }
+}
+
+run "no_fargate_unless_asked_for" {
+  command = plan
+  assert {
+    condition     = length(aws_eks_fargate_profile.souk) == 0 && length(aws_iam_role.fargate) == 0
+    error_message = "Expected no profile, nor its role, without roles."
+  }
+}
+
+run "fargate_by_role" {
+  command = plan
+  variables { fargate_roles = ["users", "auth"] }
+  assert {
+    condition = toset([for selector in aws_eks_fargate_profile.souk[0].selector :
+    "${selector.namespace}/${selector.labels["app.kubernetes.io/component"]}"]) == toset(["souk/users", "souk/auth"])
+    error_message = "Expected a selector for each role, by the chart's label."
+  }
+}
+
+run "fargate_without_buckets" {
+  command = plan
+  variables { fargate_roles = ["products"] }
+  expect_failures = [var.fargate_roles]
 }
 
 run "graviton_only" {
