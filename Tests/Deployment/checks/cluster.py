@@ -7,7 +7,7 @@ from manifests import Manifest, bytes_of, invalid, invalid_custom, read
 from checks import Mistake, check
 
 BASE, NODES = "deploy/cluster/base", "deploy/cluster/nodes"
-GROUPS = {"souk:admins", "souk:operators", "souk:developers", "souk:readers"}
+GROUPS = {"souk:admins", "souk:operators", "souk:developers", "souk:readers", "souk:deployers"}
 # Of Kubernetes itself, and without a wildcard in them but for the first.
 BUILT_IN = {"cluster-admin", "view"}
 # Whoever has one of these has what is behind it, too.

@@ -6,6 +6,7 @@ variable "domains" {
 variable "repository" {
   description = "Repository on GitHub whose workflows may deploy: `owner/name`."
   type        = string
+  default     = "souk-shop/souk"
 }
 
 variable "owner" {

@@ -54,6 +54,16 @@ variable "access" {
     groups        = optional(set(string), [])
     namespaces    = optional(set(string), [])
   }))
+  validation {
+    condition     = alltrue([for who in values(var.access) : who.policy != null || length(who.groups) > 0])
+    error_message = "Expected a policy or groups for everybody: without, one gets in and may do nothing."
+  }
+  validation {
+    condition = length(setsubtract(flatten([for who in values(var.access) : who.groups]), [
+      "souk:admins", "souk:operators", "souk:developers", "souk:readers", "souk:deployers",
+    ])) == 0
+    error_message = "Expected groups that deploy/cluster/base/rbac.yaml gives something."
+  }
 }
 
 variable "addon_versions" {

@@ -1,4 +1,4 @@
 output "role_arns" {
-  description = "Roles for workflows: `plan`, `push`, and `apply-` with each environment."
+  description = "Roles for workflows: `plan`, `push`, and `apply-` and `deploy-` with each environment."
   value       = { for name, role in aws_iam_role.this : name => role.arn }
 }

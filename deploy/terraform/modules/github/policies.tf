@@ -35,7 +35,7 @@ data "aws_iam_policy_document" "push" {
     actions = [
       "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:CompleteLayerUpload",
       "ecr:DescribeImageScanFindings", "ecr:DescribeImages", "ecr:GetDownloadUrlForLayer",
-      "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart",
+      "ecr:InitiateLayerUpload", "ecr:ListImageReferrers", "ecr:PutImage", "ecr:UploadLayerPart",
     ]
     resources = [var.repository_arn]
   }
@@ -55,6 +55,7 @@ data "aws_iam_policy_document" "deploy" {
   statement {
     actions = [
       "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:DescribeImages", "ecr:GetDownloadUrlForLayer",
+      "ecr:ListImageReferrers",
     ]
     resources = [var.repository_arn]
   }

@@ -8,6 +8,7 @@ locals {
     fluent-bit               = { namespace = "node-agents", service_account = "fluent-bit" }
     alertmanager             = { namespace = "monitoring", service_account = "kube-prometheus-stack-alertmanager" }
     cloudwatch-exporter      = { namespace = "monitoring", service_account = "cloudwatch-exporter" }
+    kyverno                  = { namespace = "kyverno", service_account = "kyverno-admission-controller" }
     velero                   = { namespace = "velero", service_account = "velero" }
     opencost                 = { namespace = "opencost", service_account = "opencost" }
   }
@@ -18,6 +19,7 @@ locals {
     fluent-bit               = data.aws_iam_policy_document.fluent_bit.json
     alertmanager             = data.aws_iam_policy_document.alertmanager.json
     cloudwatch-exporter      = data.aws_iam_policy_document.cloudwatch_exporter.json
+    kyverno                  = data.aws_iam_policy_document.kyverno.json
     velero                   = data.aws_iam_policy_document.velero.json
     opencost                 = data.aws_iam_policy_document.opencost.json
   }
@@ -76,8 +78,10 @@ data "aws_iam_policy_document" "fluent_bit" {
 # Tells the environment's topics, whose messages are encrypted.
 data "aws_iam_policy_document" "alertmanager" {
   statement {
-    actions   = ["sns:Publish"]
-    resources = ["arn:aws:sns:${local.region}:${local.account}:souk-${var.environment}-*"]
+    actions = ["sns:Publish"]
+    resources = [for topic in ["alarms", "tickets", "watchdog"] :
+      "arn:aws:sns:${local.region}:${local.account}:${var.name}-${topic}"
+    ]
   }
   statement {
     actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
@@ -94,6 +98,18 @@ data "aws_iam_policy_document" "cloudwatch_exporter" {
   statement {
     actions   = ["cloudwatch:GetMetricData", "cloudwatch:ListMetrics", "tag:GetResources"]
     resources = ["*"]
+  }
+}
+
+# Signatures of the shop's image, and the manifest that they are of; in a second region from the copy there.
+data "aws_iam_policy_document" "kyverno" {
+  statement {
+    actions   = ["ecr:GetAuthorizationToken"]
+    resources = ["*"]
+  }
+  statement {
+    actions   = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:ListImageReferrers"]
+    resources = ["arn:aws:ecr:*:${local.account}:repository/souk"]
   }
 }
 

@@ -14,9 +14,12 @@ locals {
     migrate       = { secrets = ["database-url"] }
     audit         = { secrets = ["database-url"] }
     demo          = { secrets = ["database-url", "redis-url"], objects = "write" }
-    backup        = { secrets = ["database-url", "backup-key"], backups = "write" }
+    backup        = { secrets = ["database-url", "backup-key"], objects = "read", backups = "add" }
   }
   object_actions = {
+    # Whoever is in the job's place cannot take earlier backups away: the bucket does that in time, and keeps a version
+    # that is put over.
+    add   = ["s3:GetObject", "s3:PutObject"]
     read  = ["s3:GetObject"]
     write = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
   }

@@ -1,6 +1,8 @@
 locals {
   cluster  = { ClusterName = var.cluster_name }
   database = { DBInstanceIdentifier = var.database }
+  # Karpenter's nodes are in no group, and how full they are is Prometheus' to tell.
+  nodes = { AutoScalingGroupName = var.system_nodes }
   # Of a replication group, its members are named so.
   caches = { for i in range(var.cache_nodes) : "cache-${i + 1}" => format("%s-%03d", var.cache, i + 1) }
 
@@ -10,8 +12,8 @@ locals {
   alarms = merge(
     {
       nodes-cpu = {
-        about     = "The nodes are over 80 % of their CPU, and Karpenter adds none"
-        namespace = "ContainerInsights", metric = "node_cpu_utilization", dimensions = local.cluster
+        about     = "The system nodes, which Karpenter adds none to, are over 80 % of their CPU"
+        namespace = "AWS/EC2", metric = "CPUUtilization", dimensions = local.nodes
         above     = 80, statistic = "Average", minutes = 5
       }
       database-cpu = {

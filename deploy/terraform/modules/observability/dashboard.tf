@@ -8,7 +8,7 @@ locals {
   # Title, unit and metrics of each panel, in rows of three.
   panels = [
     { title = "CPU, %", stat = "Average", metrics = concat(
-      [["ContainerInsights", "node_cpu_utilization", "ClusterName", var.cluster_name, { label = "nodes" }]],
+      [["AWS/EC2", "CPUUtilization", "AutoScalingGroupName", var.system_nodes, { label = "system nodes" }]],
       [["AWS/RDS", "CPUUtilization", "DBInstanceIdentifier", var.database, { label = "database" }]],
       [for name, node in local.caches : ["AWS/ElastiCache", "EngineCPUUtilization", "CacheClusterId", node, { label = name }]],
     ) },

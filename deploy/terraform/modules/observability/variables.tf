@@ -13,6 +13,11 @@ variable "cluster_name" {
   type        = string
 }
 
+variable "system_nodes" {
+  description = "The autoscaling group that EKS made for the system nodes."
+  type        = string
+}
+
 variable "database" {
   description = "Identifier of the database."
   type        = string

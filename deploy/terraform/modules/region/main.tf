@@ -96,6 +96,7 @@ module "observability" {
   name               = var.name
   environment        = var.shared.environment
   cluster_name       = module.cluster.name
+  system_nodes       = module.nodes.autoscaling_group
   database           = var.name
   is_replica         = var.replica_of != null
   cache              = var.name

@@ -10,19 +10,27 @@ resource "aws_ecr_repository" "this" {
   }
 }
 
+# An image is judged by the first rule that its tags match, so one that was released is never a build to be cleared
+# away. There is no rule for what has no tag: signatures and attestations have none, nor have the images of each
+# architecture behind a tag. With an image its signatures go by themselves.
 resource "aws_ecr_lifecycle_policy" "this" {
   repository = aws_ecr_repository.this.name
   policy = jsonencode({
     rules = [
       {
         rulePriority = 1
-        description  = "Layers of builds that were not finished"
-        selection    = { tagStatus = "untagged", countType = "sinceImagePushed", countUnit = "days", countNumber = 14 }
-        action       = { type = "expire" }
+        description  = "Releases, more than there will ever be"
+        selection = {
+          tagStatus     = "tagged"
+          tagPrefixList = ["v"]
+          countType     = "imageCountMoreThan"
+          countNumber   = 9999
+        }
+        action = { type = "expire" }
       },
       {
         rulePriority = 2
-        description  = "Builds that were not released; releases (v…) stay"
+        description  = "Builds that were not released"
         selection = {
           tagStatus     = "tagged"
           tagPrefixList = ["sha-"]

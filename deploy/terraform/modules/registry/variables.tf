@@ -11,7 +11,7 @@ variable "key_arn" {
 variable "builds_kept" {
   description = "How many builds that were not released are kept."
   type        = number
-  default     = 50
+  default     = 200
 }
 
 variable "replica_region" {

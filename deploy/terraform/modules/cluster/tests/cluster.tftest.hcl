@@ -56,6 +56,14 @@ run "access" {
   }
 }
 
+run "known_groups" {
+  command = plan
+  variables {
+    access = { admin = { principal_arn = "arn:aws:iam::111122223333:role/admin", groups = ["system:masters"] } }
+  }
+  expect_failures = [var.access]
+}
+
 run "not_older" {
   command = plan
   variables { kubernetes_version = "1.34" }

@@ -1,7 +1,7 @@
 mock_provider "aws" { source = "../../mocks" }
 
 variables {
-  repository       = "souk/souk"
+  repository       = "souk-shop/souk"
   environments     = ["dev", "prod"]
   repository_arn   = "arn:aws:ecr:eu-west-1:111122223333:repository/souk"
   state_bucket_arn = "arn:aws:s3:::state"
@@ -17,6 +17,27 @@ run "subjects" {
   assert {
     condition     = alltrue([for role in local.roles : alltrue([for subject in role.subjects : subject != "*"])])
     error_message = "Expected no role for every workflow."
+  }
+}
+
+run "deploy" {
+  command = plan
+  assert {
+    condition = data.aws_iam_policy_document.trust["deploy-prod"].statement[0].condition == toset([
+      { test = "StringEquals", variable = "token.actions.githubusercontent.com:aud", values = tolist(["sts.amazonaws.com"]) },
+      {
+        test   = "StringLike", variable = "token.actions.githubusercontent.com:sub"
+        values = tolist(["repo:souk-shop/souk:environment:prod"])
+      },
+    ])
+    error_message = "Expected prod to be deployed by workflows of its environment alone."
+  }
+  assert {
+    condition = toset(flatten([for statement in data.aws_iam_policy_document.deploy["prod"].statement : statement.actions])) == toset([
+      "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:DescribeImages", "ecr:GetAuthorizationToken",
+      "ecr:GetDownloadUrlForLayer", "ecr:ListImageReferrers", "eks:DescribeCluster",
+    ])
+    error_message = "Expected it to find the cluster and to read the image, and no more."
   }
 }
 

@@ -4,6 +4,7 @@ variables {
   name               = "souk-test"
   environment        = "test"
   cluster_name       = "souk-test"
+  system_nodes       = "eks-system"
   database           = "souk-test"
   is_replica         = true
   cache              = "souk-test"
@@ -27,6 +28,27 @@ run "alarms" {
   assert {
     condition     = aws_cloudwatch_metric_alarm.this["database-storage"].comparison_operator == "LessThanThreshold"
     error_message = "Expected to be told of too little storage."
+  }
+}
+
+# Where the shop is, Alertmanager is, and says so every few minutes.
+run "watchdog" {
+  command = plan
+  variables { is_replica = false }
+  assert {
+    condition = (aws_cloudwatch_metric_alarm.this["watchdog"].dimensions == tomap({ TopicName = "souk-test-watchdog" })
+      && aws_cloudwatch_metric_alarm.this["watchdog"].treat_missing_data == "breaching"
+    && aws_cloudwatch_metric_alarm.this["watchdog"].comparison_operator == "LessThanThreshold")
+    error_message = "Expected to be told when Alertmanager falls silent."
+  }
+}
+
+run "logs" {
+  command = plan
+  assert {
+    condition = alltrue([for name in ["logs", "metrics", "platform"] :
+    aws_cloudwatch_log_group.souk[name].name == "/souk/test/${name}" && aws_cloudwatch_log_group.souk[name].retention_in_days == 30])
+    error_message = "Expected a group for each kind of log, kept for as long as was asked for."
   }
 }
 

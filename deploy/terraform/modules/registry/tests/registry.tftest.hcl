@@ -6,6 +6,21 @@ variables {
   replica_region = "eu-central-1"
 }
 
+# In the order in which they are applied.
+run "kept" {
+  command = plan
+  assert {
+    condition = [for rule in jsondecode(aws_ecr_lifecycle_policy.this.policy).rules : rule.selection.tagPrefixList[0]
+    if rule.selection.tagStatus == "tagged"] == ["v", "sha-"]
+    error_message = "Expected releases to be told apart before builds are cleared away."
+  }
+  assert {
+    condition = alltrue([for rule in jsondecode(aws_ecr_lifecycle_policy.this.policy).rules :
+    rule.selection.tagStatus == "tagged"])
+    error_message = "Expected nothing that has no tag to be cleared away: signatures have none."
+  }
+}
+
 run "images" {
   command = plan
   assert {
