@@ -27,6 +27,12 @@ def check(function: Check) -> Check:
     return function
 
 
+def long_check(function: Check) -> Check:
+    """Registers one that waits for most of its minutes: it begins first, and the others go on beside it."""
+    CHECKS.insert(0, function)
+    return function
+
+
 @dataclass(frozen=True)
 class Mistake:
     """One that a check must see: `old` in `file` becomes `new`, and one of its findings then contains `says`."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -16,7 +18,9 @@ TREE = "deploy/terraform"
 ENVIRONMENTS = ("dev", "staging", "prod")
 # The others differ in values only, and are valid where they are applied.
 ROOTS = ("account", "environments/prod")
+TAGS = {"Project", "Environment", "ManagedBy", "CostCenter", "Owner"}
 PROVIDER = "registry.terraform.io/hashicorp/aws"
+LOCK = ".terraform.lock.hcl"
 # Where Terraform itself looks for mirrors, and where machines without a network keep one.
 MIRRORS = (
     "~/.terraform.d/plugins",
@@ -35,7 +39,7 @@ UNTESTED = {"region", "souk"}
 
 @functools.cache
 def mirror() -> Path | None:
-    """Of the provider; nil where the user's own configuration says where providers come from."""
+    """Of the provider; none where the user's own configuration says where providers come from."""
     if Path(os.environ.get("TF_CLI_CONFIG_FILE", "/nowhere")).is_file():
         return None
     for pattern in MIRRORS:
@@ -43,7 +47,20 @@ def mirror() -> Path | None:
         for folder in sorted(place.parent.glob(place.name)):
             if (folder / PROVIDER).is_dir():
                 return folder
-    raise Absent(f"there is no mirror of {PROVIDER} on this machine, nor a TF_CLI_CONFIG_FILE that names one")
+    return downloaded(ROOT / ".venv/terraform")
+
+
+def downloaded(folder: Path) -> Path:
+    """From the registry, once: by whoever comes first, while the others wait."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / PROVIDER).is_dir():
+            words = [tool("terraform"), f"-chdir={ROOT / TREE / 'modules/key'}", "providers", "mirror", folder]
+            done = run(words, ROOT, {**os.environ, "TF_CLI_CONFIG_FILE": ""})
+            if done.returncode:
+                raise Absent(f"{PROVIDER} is in no mirror here, and cannot be had: {brief(done.stderr)}")
+    return folder
 
 
 class Terraform:
@@ -52,13 +69,12 @@ class Terraform:
     def __init__(self, root: Path, scratch: Path, environment: dict[str, str] | None = None) -> None:
         self.binary = tool("terraform")
         self.tree = scratch / "terraform"
-        shutil.copytree(root / TREE, self.tree, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*"))
+        shutil.copytree(root / TREE, self.tree, ignore=shutil.ignore_patterns(".terraform", "*.tfstate*"))
         self.environment = {
             **os.environ,
             **(environment or {}),
-            # The provider is large and lives for seconds: most of its time would be the garbage collector's.
-            "GOGC": "off",
-            "GOMEMLIMIT": "2GiB",
+            # The provider is large and lives for seconds: much of its time would be the garbage collector's.
+            "GOGC": "400",
             "CHECKPOINT_DISABLE": "1",
             "TF_IN_AUTOMATION": "1",
         }
@@ -75,15 +91,19 @@ class Terraform:
         return done.returncode, done.stdout + done.stderr
 
     def init(self, folder: str, *words: str) -> list[str]:
-        code, text = self(folder, "init", "-input=false", *words)
+        """By the lock file where there is one, which roots have and modules have not."""
+        locked = ["-lockfile=readonly"] if (self.tree / folder / LOCK).exists() else []
+        code, text = self(folder, "init", "-input=false", *locked, *words)
         return [] if code == 0 else [f"{TREE}/{folder}: init: {brief(text)}"]
 
 
 def brief(text: str) -> str:
     """An error of Terraform in one line: it comes in a frame, or between blank lines."""
-    lines = [line.strip("╷│╵ ") for line in text.splitlines()]
+    lines = [line.strip("╷│╵ ") for line in re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()]
     start = next((i for i, line in enumerate(lines) if line.startswith("Error:")), 0)
-    return " ".join(line for line in lines[start : start + 14] if line)[:600]
+    said = " ".join(line for line in lines[start : start + 20] if line)
+    # A test says what it expected at the end.
+    return said if len(said) <= 600 else f"{said[:300]} … {said[-300:]}"
 
 
 @contextmanager
@@ -161,6 +181,22 @@ MISTAKES = [
         '"aws:kms"',
         '"AES256"',
         "encrypted with a key of ours",
+    ),
+    Mistake(
+        "bucket without a block",
+        TESTS["bucket"],
+        f"{TREE}/modules/bucket/main.tf",
+        "restrict_public_buckets = true",
+        "restrict_public_buckets = false",
+        "closed to the public",
+    ),
+    Mistake(
+        "unencrypted volume",
+        TESTS["nodes"],
+        f"{TREE}/modules/nodes/main.tf",
+        "encrypted             = true",
+        "encrypted             = false",
+        "encrypted gp3",
     ),
     Mistake(
         "metadata within reach of pods",

@@ -101,7 +101,6 @@ resource "aws_db_instance" "this" {
   vpc_security_group_ids              = [aws_security_group.database.id]
   publicly_accessible                 = false
   parameter_group_name                = aws_db_parameter_group.this.name
-  ca_cert_identifier                  = "rds-ca-rsa2048-g1"
   iam_database_authentication_enabled = true
 
   backup_retention_period    = var.database.backup_days
