@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import itertools
 import json
 import os
@@ -9,12 +10,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from aws.peer import PYTHON
 from exceptions import Exceptions
 
 from checks import ROOT, Absent, Mistake, check, run
-from checks.terraform import ENVIRONMENTS, TREE, UNTESTED, module_names
+from checks.terraform import ENVIRONMENTS, LOCK, TAGS, TREE, UNTESTED, module_names
 
-PYTHON = ROOT / ".venv/environments/moto/bin/python"
 GRAVITON = re.compile(r"(db\.|cache\.)?(t4g|[cmr][678]g[dn]?)\.(micro|small|medium|([0-9]*x)?large)")
 
 
@@ -45,7 +46,7 @@ def sources(root: Path) -> list[str]:
             for number in re.findall(r'"[^"]*?(\d{12})[^"]*"', text)
             if number not in ("111122223333",)
         ]
-    return found + structure(root)
+    return [*found, *structure(root), *pins(root), *addresses(root), *tags(root), *rights(root)]
 
 
 def structure(root: Path) -> list[str]:
@@ -83,6 +84,76 @@ def structure(root: Path) -> list[str]:
         for name in module_names(root)
         if f"`{name}`" not in readme
     ]
+
+
+def roots(root: Path) -> list[Path]:
+    return [root / TREE / "account", *(root / TREE / "environments" / name for name in ENVIRONMENTS)]
+
+
+def pins(root: Path) -> Iterator[str]:
+    """Roots run one version of the provider, by the same lock; modules say between which they are right."""
+    locks = set()
+    for folder in roots(root):
+        name, text = folder.relative_to(root), "".join(path.read_text() for path in sorted(folder.glob("*.tf")))
+        pin = re.search(r'source = "hashicorp/aws", version = "([0-9]+\.[0-9]+\.[0-9]+)"', text)
+        if not pin:
+            yield f"{name}: expected one exact version of the provider"
+            continue
+        lock = (folder / LOCK).read_text() if (folder / LOCK).exists() else ""
+        locks.add(lock)
+        if f'version     = "{pin[1]}"' not in lock or not {"h1", "zh"} <= set(re.findall(r'"(h1|zh):', lock)):
+            yield f"{name}/{LOCK}: expected version {pin[1]} of the provider, with its hashes"
+    if len(locks) > 1:
+        yield f"{TREE}: expected the same {LOCK} in each root"
+    for folder in [*roots(root), *((root / TREE / "modules" / name) for name in module_names(root))]:
+        text = "".join(path.read_text() for path in sorted(folder.glob("*.tf")))
+        if 'required_version = ">= ' not in text:
+            yield f"{folder.relative_to(root)}: expected the version of Terraform that it needs"
+        if not re.search(r'version += "(>= [0-9.]+, < [0-9.]+|[0-9]+\.[0-9]+\.[0-9]+)"', text):
+            yield f"{folder.relative_to(root)}: expected versions of the provider with a bound"
+
+
+def addresses(root: Path) -> Iterator[str]:
+    """Each VPC has private addresses that no other one has: they may be peered."""
+    taken: dict[str, ipaddress.IPv4Network] = {}
+    for name in ENVIRONMENTS:
+        file = f"{TREE}/environments/{name}/main.tf"
+        for number, cidr in enumerate(re.findall(r'^ +cidr += "([^"]+)"', (root / file).read_text(), re.M)):
+            try:
+                network = ipaddress.IPv4Network(cidr)
+            except ValueError as wrong:
+                yield f"{file}: cidr {wrong}"
+                continue
+            if network.prefixlen != 16 or not network.is_private:
+                yield f"{file}: cidr {cidr}, expected a private /16"
+            for other, theirs in taken.items():
+                if network.overlaps(theirs):
+                    yield f"{file}: cidr {cidr} overlaps that of {other}"
+            taken[f"{name} {number}"] = network
+
+
+def tags(root: Path) -> Iterator[str]:
+    """Each provider gives all that it makes the tags by which costs are told apart."""
+    files = {path for folder in roots(root) for path in folder.glob("*.tf") if not path.is_symlink()}
+    for path in sorted(files | {root / TREE / "environments/common.tf"}):
+        text = path.read_text()
+        for _, body in blocks(text, "provider"):
+            if "default_tags { tags = local.tags }" not in body:
+                yield f"{path.relative_to(root)}: expected local.tags on all that a provider makes"
+        said = set(re.findall(r"^    (\w+) +=", "".join(re.findall(r"  tags = {\n(.*?)  }", text, re.S)), re.M))
+        if 'provider "aws"' in text and said != TAGS:
+            yield f"{path.relative_to(root)}: tags {sorted(said)}, expected {sorted(TAGS)}"
+
+
+def rights(root: Path) -> Iterator[str]:
+    """Nobody may do all, or all of a service: but a key's own account, or where it is denied."""
+    for path in sorted((root / TREE).rglob("*.tf")):
+        for statement in re.findall(r"\n( *)(statement {\n.*?\n)\1}", path.read_text(), re.S):
+            said = statement[1]
+            if re.search(r'effect += "Deny"', said) or ':root"' in said:
+                continue
+            for action in re.findall(r'"((?:[a-z0-9-]+:)?\*|\*:\*)"', said.partition("resources")[0]):
+                yield f"{path.relative_to(root)}: a role that may {action}, expected what it needs and no more"
 
 
 @check
@@ -125,8 +196,7 @@ def rotation(root: Path) -> list[str]:
         "AWS_ACCESS_KEY_ID": "moto",
         "AWS_SECRET_ACCESS_KEY": "moto",
     }
-    # Elsewhere than beside a folder that is called moto.
-    done = run([PYTHON, "-P", ROOT / "Tests/Deployment/aws/rotate.py", root / file, "6"], root, settings)
+    done = run([PYTHON, ROOT / "Tests/Deployment/aws/rotate.py", root / file, "6"], root, settings)
     if done.returncode:
         return [f"{file}: {done.stderr.strip().splitlines()[-1]}"]
     lists = [value.split(",") for value in json.loads(done.stdout)]
@@ -148,6 +218,46 @@ MISTAKES = [
         "cidr_ipv4         = var.cidr",
         'cidr_ipv4         = "0.0.0.0/0"',
         "does not name everybody",
+    ),
+    Mistake(
+        "role that may do everything",
+        sources,
+        f"{TREE}/modules/identity/addons.tf",
+        'actions   = ["ec2:DescribeSpotPriceHistory", "pricing:GetProducts"]',
+        'actions   = ["*:*"]',
+        "a role that may *:*",
+    ),
+    Mistake(
+        "resources without tags",
+        sources,
+        f"{TREE}/environments/common.tf",
+        '  region = "us-east-1"\n  default_tags { tags = local.tags }\n',
+        '  region = "us-east-1"\n',
+        "expected local.tags",
+    ),
+    Mistake(
+        "addresses of another environment",
+        sources,
+        f"{TREE}/environments/staging/main.tf",
+        '"10.20.0.0/16"',
+        '"10.10.0.0/16"',
+        "cidr 10.10.0.0/16 overlaps that of dev",
+    ),
+    Mistake(
+        "addresses that are none",
+        sources,
+        f"{TREE}/environments/prod/main.tf",
+        '"10.40.0.0/16"',
+        '"10.40.0.0/61"',
+        "'61' is not a valid netmask",
+    ),
+    Mistake(
+        "provider of no certain version",
+        sources,
+        f"{TREE}/account/main.tf",
+        'version = "5.100.0"',
+        'version = ">= 5.100"',
+        "expected one exact version of the provider",
     ),
     Mistake(
         "wrong instance class",
