@@ -1,4 +1,4 @@
-import Kernel
+public import Kernel
 
 /// One step of a schema, forward only. Once released it is never edited: its checksum is remembered.
 public struct Migration: Sendable {
@@ -111,6 +111,14 @@ public struct Migration: Sendable {
         guard try session.row(isThere(session.dialect), []) != nil else { return [] }
         return try session.rows("SELECT number, checksum FROM schema_migrations ORDER BY number", [])
             .map { Applied(number: try $0.int(0), checksum: try $0.text(1)) }
+    }
+}
+
+extension Migration {
+    /// When the first one was applied: a database that was restored from a backup has another such moment.
+    public static func began(in transaction: Transaction) throws -> Timestamp {
+        try transaction.row("SELECT applied_at FROM schema_migrations WHERE number = 1")?.timestamp(0)
+            ?? Timestamp(seconds: 0)
     }
 }
 

@@ -10,19 +10,23 @@ extension EventStream {
 
         """
 
-    /// Floor, issued, bell; then consumer and position, for each.
+    /// `KEYS[2]` says whose life it is of, `KEYS[3]` are the dead; floor, issued, bell, life; then consumer and
+    /// position, for each.
     static let open =
         latest + """
             local info = redis.pcall('XINFO', 'STREAM', KEYS[1])
-            if not info.err and tonumber(latest(info)) > tonumber(ARGV[2]) then
-                redis.call('DEL', KEYS[1])
+            local life = redis.call('GET', KEYS[2])
+            local isOther = life and life ~= ARGV[4]
+            if isOther or not info.err and tonumber(latest(info)) > tonumber(ARGV[2]) then
+                redis.call('DEL', KEYS[1], KEYS[3])
                 info = { err = 'it was of another life' }
             end
+            redis.call('SET', KEYS[2], ARGV[4])
             local groups = {}
             if not info.err then
                 for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do groups[group[2]] = true end
             end
-            for i = 4, #ARGV, 2 do
+            for i = 5, #ARGV, 2 do
                 if not groups[ARGV[i]] then
                     redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[i], ARGV[i + 1] .. '-0', 'MKSTREAM')
                 end

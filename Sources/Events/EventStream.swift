@@ -37,12 +37,13 @@ struct EventStream: Sendable {
     /// Makes the stream and the groups that are missing, each behind its consumer's position, and gives the stream's
     /// latest sequence: at least that which all consumers have finished.
     ///
-    /// A stream that is ahead of what the outbox ever issued is of another life of the database, one that was restored
-    /// from a backup since: it is made anew too.
-    func open(positions: [String: Int64], issued: Int64) async throws -> Int64 {
-        var arguments: [any RedisArgument] = [positions.values.min() ?? 0, issued, bell]
+    /// A stream of another life of the database, one that was restored from a backup since, is made anew too: what its
+    /// groups have finished, the restored consumers may not have. It tells itself by when the schema was made, or by
+    /// being ahead of what the outbox ever issued.
+    func open(positions: [String: Int64], issued: Int64, life: Timestamp) async throws -> Int64 {
+        var arguments: [any RedisArgument] = [positions.values.min() ?? 0, issued, bell, life.microseconds]
         for (consumer, position) in positions { arguments += [consumer, position] as [any RedisArgument] }
-        return try await run(Self.open, [stream], arguments).integer()
+        return try await run(Self.open, [stream, stream + ":life", dead], arguments).integer()
     }
 
     enum Appending: Equatable {

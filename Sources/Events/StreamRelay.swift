@@ -108,13 +108,14 @@ final class StreamRelay: Sendable {
         // Before the database is asked: while Redis is away, every commit comes by here.
         try await stream.client.check()
         let consumers = consumers
-        let (positions, issued) = try await database.write { transaction in
+        let (positions, issued, life) = try await database.write { transaction in
             for consumer in consumers { _ = try Outbox.register(consumer, in: transaction) }
             return (
-                try Outbox.standing(in: transaction).positions, try Outbox.latestIssued(in: transaction)
+                try Outbox.standing(in: transaction).positions, try Outbox.latestIssued(in: transaction),
+                try Migration.began(in: transaction)
             )
         }
-        return try await stream.open(positions: positions, issued: issued)
+        return try await stream.open(positions: positions, issued: issued, life: life)
     }
 
     /// Copies positions and dead letters from Redis, both of one moment; trims.

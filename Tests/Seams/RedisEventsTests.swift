@@ -241,6 +241,24 @@ import Testing
         await restored.close()
     }
 
+    /// The restored outbox is as long as it was, and its consumers have finished less than Redis remembers.
+    @Test func whatRestoredConsumersLackComesAgain() async throws {
+        let support = try await EventsSupport(.redis)
+        let client = try #require(support.client)
+        let (before, restored) = (try await support.database(), try await support.database())
+        for database in [before, restored] {
+            try await support.append(0..<50, to: database)
+            let consumer = Consumer()
+            let bus = support.bus(database, ["mail"])
+            bus.subscribe(consumer: "mail", to: ["order.confirmed"]) { try consumer.handle($0) }
+            try await support.run(bus) { try await support.isIdle(database, ["mail"]) }
+            #expect(consumer.completed == Array(0..<50))
+        }
+        await client.close()
+        await before.close()
+        await restored.close()
+    }
+
     @Test func whatIsNoEventIsPassedOverAndWhatAllFinishedIsTrimmed() async throws {
         let support = try await EventsSupport(.redis)
         let client = try #require(support.client)
