@@ -42,6 +42,9 @@ struct LibPQ: Sendable {
     let isBusy: @convention(c) (Connection?) -> Int32
     let getResult: @convention(c) (Connection?) -> Result?
 
+    let putCopyData: @convention(c) (Connection?, Text?, Int32) -> Int32
+    let putCopyEnd: @convention(c) (Connection?, Text?) -> Int32
+
     let sendQuery: @convention(c) (Connection?, Text?) -> Int32
     let sendPrepare: @convention(c) (Connection?, Text?, Text?, Int32, Types?) -> Int32
     let sendDescribe: @convention(c) (Connection?, Text?) -> Int32
@@ -106,6 +109,8 @@ struct LibPQ: Sendable {
         consumeInput = try find("PQconsumeInput")
         isBusy = try find("PQisBusy")
         getResult = try find("PQgetResult")
+        putCopyData = try find("PQputCopyData")
+        putCopyEnd = try find("PQputCopyEnd")
         sendQuery = try find("PQsendQuery")
         sendPrepare = try find("PQsendPrepare")
         sendDescribe = try find("PQsendDescribePrepared")

@@ -3,7 +3,7 @@ import Kernel
 /// The queues of one database. Its threads hold the queues and not this, so that a database that was let go without
 /// `close` still ends its threads.
 final class PostgresCore: Sendable {
-    private let settings: PostgresSettings
+    let settings: PostgresSettings
     private let writers: WorkQueue
     private let readers: WorkQueue
     /// Nil without a replica.

@@ -28,6 +28,8 @@ public struct PostgresDatabase: Database {
         public var patience = Duration.seconds(5)
         /// The URL of a replica for `readStale`; nil for none. While it is away, the primary is read.
         public var replica: String?
+        /// What the server's list of connections calls this process; the schema follows.
+        public var program = "souk"
         /// The label `database` of the metrics; nil for the schema's name.
         public var name: String?
         /// Called on a writer's thread after each commit, with the number of closures that it carried.
@@ -38,6 +40,8 @@ public struct PostgresDatabase: Database {
 
     public static let urlForm = PostgresURL.form
     public var dialect: Dialect { .postgres }
+    /// For further connections to it.
+    var settings: PostgresSettings { core.settings }
     private let core: PostgresCore
 
     private init(_ core: PostgresCore) { self.core = core }

@@ -48,6 +48,8 @@ final class PostgresLink {
 
     deinit { library.finish(handle) }
 
+    /// For an exchange that begins now.
+    var deadline: ContinuousClock.Instant? { answerTimeout.map { ContinuousClock.now + $0 } }
     var serverVersion: Int { Int(library.serverVersion(handle)) }
 
     // MARK: Gathering
@@ -89,7 +91,7 @@ final class PostgresLink {
     /// - Returns: an answer for each command.
     /// - Throws: `PostgresRefusal` of the first that failed (none after it was run), or `PostgresLost`.
     func receive() throws -> [PostgresResult] {
-        let deadline = answerTimeout.map { ContinuousClock.now + $0 }
+        let deadline = deadline
         let count = sent
         try synchronise()
         try flush(deadline)
@@ -105,22 +107,31 @@ final class PostgresLink {
         if owed != nil { return _ = try receive() }
         let count = sent
         try synchronise()
-        try flush(answerTimeout.map { ContinuousClock.now + $0 })
+        try flush(deadline)
         owed = count
     }
 
     /// Runs a script of several statements, which a pipeline does not take.
     func script(_ sql: String) throws {
-        if owed != nil || sent > 0 { _ = try receive() }
-        guard library.exitPipeline(handle) == 1, library.sendQuery(handle, sql) == 1 else { throw lost() }
-        let deadline = answerTimeout.map { ContinuousClock.now + $0 }
-        try flush(deadline)
-        var refusal: PostgresRefusal?
-        while let result = try next(deadline) {
-            if let failure = result.refusal, refusal == nil { refusal = failure }
+        try outsidePipeline { library, handle in
+            guard library.sendQuery(handle, sql) == 1 else { throw lost() }
+            let deadline = deadline
+            try flush(deadline)
+            var refusal: PostgresRefusal?
+            while let result = try next(deadline) {
+                if let failure = result.refusal, refusal == nil { refusal = failure }
+            }
+            if let refusal { throw refusal }
         }
-        guard library.enterPipeline(handle) == 1 else { throw lost() }
-        if let refusal { throw refusal }
+    }
+
+    /// What a pipeline does not take; nothing is under way then.
+    func outsidePipeline(_ work: (LibPQ, LibPQ.Connection) throws -> Void) throws {
+        if owed != nil || sent > 0 { _ = try receive() }
+        guard library.exitPipeline(handle) == 1 else { throw lost() }
+        let outcome = Result { try work(library, handle) }
+        if !isLost, library.enterPipeline(handle) != 1 { throw lost() }
+        try outcome.get()
     }
 
     private func synchronise() throws {
@@ -148,7 +159,7 @@ final class PostgresLink {
         return results
     }
 
-    private func next(_ deadline: ContinuousClock.Instant?) throws -> PostgresResult? {
+    func next(_ deadline: ContinuousClock.Instant?) throws -> PostgresResult? {
         while library.isBusy(handle) == 1 {
             try wait(for: POLLIN, deadline)
             guard library.consumeInput(handle) == 1 else { throw lost() }
@@ -160,7 +171,7 @@ final class PostgresLink {
         return result
     }
 
-    private func flush(_ deadline: ContinuousClock.Instant?) throws {
+    func flush(_ deadline: ContinuousClock.Instant?) throws {
         while true {
             switch library.flush(handle) {
             case 0: return
@@ -190,7 +201,7 @@ final class PostgresLink {
         }
     }
 
-    private func lost(_ reason: String? = nil) -> PostgresLost {
+    func lost(_ reason: String? = nil) -> PostgresLost {
         isLost = true
         return PostgresLost(reason: reason ?? Self.message(library.errorMessage(handle)))
     }

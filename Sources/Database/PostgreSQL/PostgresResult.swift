@@ -25,6 +25,7 @@ final class PostgresResult {
     /// Not one that was passed over because an earlier command failed.
     var isAnswer: Bool { status != PGRES_PIPELINE_ABORTED }
     var isSynchronisation: Bool { status == PGRES_PIPELINE_SYNC }
+    var takesCopy: Bool { status == PGRES_COPY_IN }
     var isEmptyStatement: Bool { status == PGRES_EMPTY_QUERY }
 
     var refusal: PostgresRefusal? {

@@ -38,6 +38,8 @@ final class PostgresSession: Session {
     var wentOnAfterFailure = false
     var interruption: (any Error)?
     var remedy = PostgresRefusal.Remedy.none
+    /// Another transaction's, exported by the server, which each of this session's sees too.
+    var snapshot: String?
     /// When connecting failed first, of the times in a row.
     var awaySince: ContinuousClock.Instant?
 
@@ -53,7 +55,7 @@ final class PostgresSession: Session {
         failures = Counter(label: "souk_database_connection_failures_total", dimensions: labels)
     }
 
-    var isWriter: Bool { settings.role != .reader }
+    var isWriter: Bool { settings.isWriter }
 
     // MARK: Statements
 
@@ -312,6 +314,7 @@ final class PostgresSession: Session {
                 isWriter
                     ? "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
                     : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            if let snapshot { try send("SET TRANSACTION SNAPSHOT '\(snapshot)'") }
             if settings.url.isBehindPooler { try send(configuration(isLocal: true)) }
             if isBegun, isWriter { try send("SELECT pg_advisory_xact_lock(\(settings.lock))") }
         }

@@ -6,6 +6,8 @@ struct PostgresSettings: Sendable {
         case writer, reader
         /// Changes the schema: as long as it takes.
         case migration
+        /// Reads all there is, and pauses between two rows for as long as it likes.
+        case snapshot
     }
 
     let url: PostgresURL
@@ -30,20 +32,23 @@ struct PostgresSettings: Sendable {
     /// After the server's own limit has passed, it is taken for lost.
     static let answerGrace = Duration.seconds(5)
 
-    var answerTimeout: Duration? { role == .migration ? nil : options.statementTimeout + Self.answerGrace }
+    var isWriter: Bool { role == .writer || role == .migration }
+    private var takesItsTime: Bool { role == .migration || role == .snapshot }
+
+    var answerTimeout: Duration? { takesItsTime ? nil : options.statementTimeout + Self.answerGrace }
 
     /// For libpq. What the URL says goes first.
     var parameters: [String: String] {
         var parameters: [String: String] = [
             "connect_timeout": "\(max(1, options.connectTimeout.microseconds / 1_000_000))",
-            "application_name": "souk \(schema)",
+            "application_name": "\(options.program) \(schema)",
             "keepalives": "1", "keepalives_idle": "15", "keepalives_interval": "5", "keepalives_count": "3",
             // Until what was sent and is not acknowledged ends the connection.
             "tcp_user_timeout": "\(Self.longestPause.microseconds / 1_000)",
             "gssencmode": "disable",
         ]
         // After a failover the old primary must not be written to, nor a URL of several hosts end at a standby.
-        if role != .reader { parameters["target_session_attrs"] = "read-write" }
+        if isWriter { parameters["target_session_attrs"] = "read-write" }
         parameters.merge(url.parameters) { _, given in given }
         parameters["client_encoding"] = "UTF8"
         return parameters
@@ -55,9 +60,9 @@ struct PostgresSettings: Sendable {
         let isMigration = role == .migration
         return [
             ("search_path", "\"\(schema)\""),
-            ("statement_timeout", isMigration ? "0" : milliseconds(options.statementTimeout)),
+            ("statement_timeout", takesItsTime ? "0" : milliseconds(options.statementTimeout)),
             ("lock_timeout", milliseconds(isMigration ? Self.migrationLockTimeout : options.lockTimeout)),
-            ("idle_in_transaction_session_timeout", milliseconds(Self.longestPause)),
+            ("idle_in_transaction_session_timeout", role == .snapshot ? "0" : milliseconds(Self.longestPause)),
             ("bytea_output", "hex"),
             ("synchronous_commit", options.isDurable ? "on" : "off"),
             // Plans are kept. One that was made while a table was empty would go on reading all of it when it has grown

@@ -43,6 +43,7 @@ final class SQLiteCore: Sendable {
     }
 
     var waiting: Int { writer?.depth ?? 0 }
+    var place: SQLiteDatabase.Place { .init(path: path, options: options, isReadOnly: isReadOnly) }
 
     func write<T: Sendable>(
         alone: Bool, _ work: @escaping @Sendable (Transaction) throws -> T

@@ -41,7 +41,15 @@ public struct SQLiteDatabase: Database {
     }
 
     public var dialect: Dialect { .sqlite }
+    /// The file, and how it was opened: for further connections to it.
+    var place: Place { core.place }
     private let core: SQLiteCore
+
+    struct Place: Sendable {
+        let path: String
+        let options: Options
+        let isReadOnly: Bool
+    }
 
     private init(_ core: SQLiteCore) { self.core = core }
 
