@@ -15,6 +15,8 @@ let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto"
 let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
 let sqlite: Target.Dependency = .product(name: "GRDBSQLite", package: "GRDB.swift")
 let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
+/// For the zlib that it brings.
+let compression: Target.Dependency = .product(name: "NIOHTTPCompression", package: "swift-nio-extras")
 let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
 let jwt: Target.Dependency = .product(name: "JWTKit", package: "jwt-kit")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -24,8 +26,7 @@ let mustache: Target.Dependency = .product(name: "Mustache", package: "swift-mus
 let nio: [Target.Dependency] = [
     .product(name: "NIOCore", package: "swift-nio"),
     .product(name: "NIOPosix", package: "swift-nio"),
-    .product(name: "NIOHTTP1", package: "swift-nio"),
-    .product(name: "NIOHTTPCompression", package: "swift-nio-extras"),
+    .product(name: "NIOHTTP1", package: "swift-nio"), compression,
 ]
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 let tracing: Target.Dependency = .product(name: "Tracing", package: "swift-distributed-tracing")
@@ -77,6 +78,7 @@ let package = Package(
         library("Events", ["Kernel", "Database", "Redis", lifecycle, logging, metrics]),
         .systemLibrary(name: "CCurl", providers: [.apt(["libcurl4-openssl-dev"]), .brew(["curl"])]),
         library("Mail", ["Kernel", "CCurl"]),
+        library("Backups", ["Kernel", "Database", "Objects", crypto, compression]),
         library("Telemetry", ["Kernel", httpClient, lifecycle, logging, metrics, tracing] + nio),
         library(
             "Wire",
@@ -96,8 +98,9 @@ let package = Package(
         .executableTarget(
             name: "souk",
             dependencies: [
-                "Kernel", "Contracts", "Database", "Redis", "Cache", "Objects", "Events", "Mail", "Telemetry", "Wire",
-                "Products", "Orders", "Payments", "Users", "Auth", "Notifications", "Storefront",
+                "Kernel", "Contracts", "Database", "Redis", "Cache", "Objects", "Events", "Mail", "Backups",
+                "Telemetry",
+                "Wire", "Products", "Orders", "Payments", "Users", "Auth", "Notifications", "Storefront",
                 arguments, configuration, lifecycle, logging, system,
             ],
             swiftSettings: strict),
@@ -117,6 +120,7 @@ let package = Package(
                 "Database", "Redis", "Cache", "Objects", "Events", "Mail", "Kernel", "Wire", "PostgresPeer", crypto,
                 lifecycle, logging,
             ]),
+        test("Backups", ["Backups", "Database", "Objects", "Kernel", "PostgresPeer", crypto]),
         test("Telemetry", ["Telemetry", "Kernel"]),
         test("Wire", ["Wire", "Kernel", "LoopbackPeer", crypto, lifecycle, logging] + nio),
         test("Products", ["Products", "PostgresPeer", logging] + seams),

@@ -38,11 +38,11 @@ struct AuditCommand: AsyncParsableCommand {
             throw error
         }
         await databases.close()
-        if json { try Console.print(json: checks) } else { report(checks) }
+        if json { try Console.print(json: checks) } else { Self.report(checks) }
         if checks.contains(where: { !$0.holds }) { throw ExitCode(1) }
     }
 
-    private func report(_ checks: [AuditCheck]) {
+    static func report(_ checks: [AuditCheck]) {
         let width = checks.map(\.name.count).max() ?? 0
         for check in checks {
             let name = check.name + String(repeating: " ", count: width - check.name.count)

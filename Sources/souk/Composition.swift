@@ -94,7 +94,7 @@ struct Shop: Sendable {
             settings.place.isWhole
             ? nil : settings.place.serviceKeys.flatMap { ServiceTokens(keys: $0, clock: clock) }
         backEnds = try BackEnds(settings, staleness, clock, logger)
-        let makeObjects = try Self.objects(settings, clock)
+        let makeObjects = try Self.objects(settings.objects, "SOUK_OBJECTS", clock)
         smtp = roles.contains(.notifications) ? try settings.mail.smtp("SOUK_MAIL").map { try SMTPMailer($0) } : nil
         let targets = try WebhookTargets(allowing: settings.webhookNetworks)
         // From here on nothing is wrong with the settings: these have to be closed.
@@ -175,11 +175,11 @@ struct Shop: Sendable {
     }
 
     /// All that can be wrong is found here; the rest waits for the connections.
-    private static func objects(
-        _ settings: Settings, _ clock: any WallClock
+    static func objects(
+        _ place: Settings.BackEnd, _ setting: String, _ clock: any WallClock
     ) throws -> (@escaping Outbound) -> any ObjectStore {
-        guard let url = try settings.objects.s3("SOUK_OBJECTS") else {
-            let files = try FileObjects(folder: settings.objects.rest)
+        guard let url = try place.s3(setting) else {
+            let files = try FileObjects(folder: place.rest)
             return { _ in files }
         }
         do {
@@ -187,7 +187,7 @@ struct Shop: Sendable {
             let source = try AWSCredentialSource.named(in: environment, region: url.region)
             return { S3Objects(url, source, clock: clock, send: $0) }
         } catch {
-            throw SettingsError("SOUK_OBJECTS: \(error)")
+            throw SettingsError("\(setting): \(error)")
         }
     }
 

@@ -1,4 +1,5 @@
 import Auth
+import Backups
 import Database
 import Kernel
 import Notifications
@@ -50,6 +51,8 @@ struct Databases: Sendable {
         case migrating
         /// Beside a shop that runs, or of one that does not.
         case looking
+        /// Whatever is there goes away; alone.
+        case restoring
     }
 
     static func open(_ stores: Set<Store>, for use: Use, _ settings: Settings) async throws -> Databases {
@@ -58,10 +61,11 @@ struct Databases: Sendable {
             for store in Store.allCases where stores.contains(store) {
                 let database = try await open(store, for: use, settings)
                 databases.opened[store] = database
+                if use != .restoring { try await checkRestored(store, database) }
                 switch use {
                 case .serving where database.dialect == .sqlite: try await database.migrate(store.migrations)
                 case .serving: try await check(store, database)
-                case .migrating, .looking: break
+                case .migrating, .looking, .restoring: break
                 }
             }
             return databases
@@ -69,6 +73,13 @@ struct Databases: Sendable {
             await databases.close()
             throw error
         }
+    }
+
+    private static func checkRestored(_ store: Store, _ database: any Database) async throws {
+        guard let backup = try await database.read({ try RestoreMark.find(in: $0) }) else { return }
+        throw Failure(
+            "\(store.rawValue) is being restored from the backup \(backup), or that was broken off: run `souk restore` "
+                + "again, to its end")
     }
 
     private static func check(_ store: Store, _ database: any Database) async throws {
@@ -86,6 +97,7 @@ struct Databases: Sendable {
             var options = PostgresDatabase.Options()
             options.isDurable = isDurable
             options.replica = settings.databaseReplica
+            if use == .restoring { options.program = "souk restore" }
             options.closuresPerCommit = min(options.closuresPerCommit, settings.groupCommit)
             return try await PostgresDatabase.open(url: settings.database.text, schema: name, options: options)
         }

@@ -42,6 +42,7 @@ struct Settings: Sendable {
     /// Nil: one is made up when the first staff account is opened, and printed once.
     var staffPassword: String?
     var webhookSecret: String?
+    var backupKey: String?
 
     /// Requests a second and in a burst that one client may make.
     var clientRate: Double
@@ -162,6 +163,8 @@ extension Settings {
         }
         webhookSecret = try reader.secret(
             "SOUK_WEBHOOK_SECRET", "Signs what payment providers send; two by comma while one is changed")
+        backupKey = try reader.secret(
+            "SOUK_BACKUP_KEY", "Encrypts backups: 32 bytes in base64 or hexadecimal")
         webhookNetworks = try reader.text(
             "SOUK_WEBHOOK_NETWORKS", "", "Networks that webhooks may go to besides public ones, e.g. 10.0.0.0/8")
 

@@ -1,0 +1,104 @@
+import ArgumentParser
+import Backups
+import Contracts
+import Database
+import Kernel
+
+struct Restore: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Put a backup back into an empty shop, and audit it.",
+        discussion: """
+            Onto SQLite or PostgreSQL, whichever the backup was made on: so a shop moves from one to the other. The \
+            schemas are brought to this release. Events that were on their way go on from where they were, whatever is \
+            in Redis. Exit code 1 if the audit of that moment is not clean.
+
+            A restore that was broken off leaves a shop that nobody serves; run it again.
+
+            Example:
+              SOUK_DATABASE=postgres://souk@localhost/souk souk restore --from file:/mnt/backups
+            """)
+
+    @OptionGroup var options: DataOptions
+    @Option(help: "Where it is: file:FOLDER or s3://BUCKET?region=….") var from: String
+    @Option(help: "Which one: its ID, or latest.") var at = "latest"
+    @Flag(help: "Delete what the shop has. Only once every part of the backup was found good.") var replace = false
+    @Flag(help: "From one that is not encrypted.") var unencrypted = false
+    @Flag(help: "Leave the pictures out.") var noObjects = false
+    @Flag(help: "Do not audit what was restored.") var noAudit = false
+    @Flag(help: "Print the result as JSON.") var json = false
+
+    struct Summary: Codable {
+        var id: String
+        var taken_at: Timestamp
+        var rows: Int
+        var pictures: Int
+        var seconds: Double
+        var audit: [AuditCheck]?
+    }
+
+    func run() async throws {
+        let settings = try await options.settings()
+        let began = ContinuousClock.now
+        let folder = settings.database.scheme == "sqlite" ? try DataFolder.claim(settings.data) : nil
+        defer { folder?.release() }
+        let (manifest, checks) = try await BackupPlace.using(from, "--from", settings, isUnencrypted: unencrypted) {
+            let databases = try await Databases.open(Set(Store.allCases), for: .restoring, settings)
+            do {
+                let restored = try await restore($0, databases)
+                await databases.close()
+                return restored
+            } catch {
+                await databases.close()
+                throw error
+            }
+        }
+        let seconds = (ContinuousClock.now - began).inSeconds
+        let pictures = noObjects ? 0 : manifest.objects?.count ?? 0
+        if json {
+            try Console.print(
+                json: Summary(
+                    id: manifest.id, taken_at: manifest.taken_at, rows: manifest.rows, pictures: pictures,
+                    seconds: seconds, audit: checks))
+        } else {
+            if let checks { AuditCommand.report(checks) }
+            Console.say("\(manifest.id) is restored: \(manifest.rows) rows, \(pictures) pictures")
+        }
+        if checks?.contains(where: { !$0.holds }) ?? false { throw ExitCode(1) }
+    }
+
+    private func restore(
+        _ place: BackupPlace, _ databases: Databases
+    ) async throws -> (manifest: Manifest, answer: [AuditCheck]?) {
+        try await checkStopped(databases)
+        let (rows, pictures) = (Progress("rows"), Progress("pictures"))
+        var options = BackupRestorer.Options()
+        options.replaces = replace
+        options.hasObjects = !noObjects
+        options.onRows = { rows.advance(by: $0) }
+        options.onObjects = { pictures.advance(by: $0) }
+        return try await BackupRestorer(place.repository, options: options).restore(
+            Backup.wanted(at), into: databases.backed, objects: place.objects
+        ) { manifest in
+            rows.finish()
+            if noAudit { return nil }
+            // Of that moment: what was on its way then is not late.
+            let clock = ManualClock(manifest.taken_at)
+            return try await Audit(databases: databases, clock: clock).checks(acknowledged: nil)
+        }
+    }
+
+    /// A server tells who else is there; a folder is this process's own.
+    private func checkStopped(_ databases: Databases) async throws {
+        let others = try await databases[.orders].read { transaction in
+            guard transaction.dialect == .postgres else { return 0 }
+            return try transaction.row(
+                """
+                SELECT count(*) FROM pg_catalog.pg_stat_activity
+                WHERE datname = current_database() AND application_name ~ '^souk [a-z]+$'
+                """)?.int(0) ?? 0
+        }
+        guard others == 0 else {
+            throw Failure("the shop is in use by \(others) connections: stop all its processes, then restore")
+        }
+    }
+}
