@@ -1,9 +1,12 @@
+import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 
 import pytest
 from fleet_shop import TESTED, FleetShop
-from shop import DATA, SOUK, Shop, write_catalogue
+from shop import DATA, ROOT, SOUK, Shop, write_catalogue
 
 
 def pytest_addoption(parser) -> None:
@@ -83,6 +86,26 @@ def staff(shop):
 @pytest.fixture(scope="session")
 def customer(shop):
     return shop.register()
+
+
+def peer(script: str, folder):
+    """What the peer says about itself; it ends when its standard input does."""
+    folder.mkdir()
+    command = [sys.executable, str(ROOT / "Tests/Peers" / script), str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield json.loads(process.stdout.readline())
+        process.stdin.close()
+        process.wait(20)
+
+
+@pytest.fixture
+def s3(tmp_path):
+    yield from peer("s3.py", tmp_path / "s3")
+
+
+@pytest.fixture
+def smtp(tmp_path):
+    yield from peer("smtp.py", tmp_path / "smtp")
 
 
 @pytest.fixture

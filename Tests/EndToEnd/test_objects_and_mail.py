@@ -1,33 +1,10 @@
 """The shop with its pictures in S3 and its letters handed to a mail server."""
 
-import json
 import re
-import subprocess
-import sys
 from email import message_from_bytes, policy
 
 import pytest
-from shop import ROOT, eventually, order_for, souk, write_catalogue
-
-
-def peer(script: str, folder):
-    """What the peer says about itself; it ends when its standard input does."""
-    folder.mkdir()
-    command = [sys.executable, str(ROOT / "Tests/Peers" / script), str(folder)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        yield json.loads(process.stdout.readline())
-        process.stdin.close()
-        process.wait(20)
-
-
-@pytest.fixture
-def s3(tmp_path):
-    yield from peer("s3.py", tmp_path / "s3")
-
-
-@pytest.fixture
-def smtp(tmp_path):
-    yield from peer("smtp.py", tmp_path / "smtp")
+from shop import eventually, order_for, souk, write_catalogue
 
 
 def bucket(facts) -> dict[str, str]:
