@@ -175,7 +175,8 @@ projected:
 {{- define "souk.job" -}}
 {{- $root := index . 0 -}}
 {{- $name := index . 1 -}}
-activeDeadlineSeconds: 3600
+# A backup copies all there is, and one that is stopped is none.
+activeDeadlineSeconds: {{ ternary 21600 3600 (eq $name "backup") }}
 ttlSecondsAfterFinished: 86400
 template:
   metadata:

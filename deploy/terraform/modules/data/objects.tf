@@ -12,11 +12,12 @@ module "objects" {
 }
 
 module "backups" {
-  source            = "../bucket"
-  name              = "${var.name}-backups-${data.aws_caller_identity.this.account_id}"
-  key_arn           = var.key_arn
-  force_destroy     = !var.deletion_protection
-  expire_days       = 35
+  source        = "../bucket"
+  name          = "${var.name}-backups-${data.aws_caller_identity.this.account_id}"
+  key_arn       = var.key_arn
+  force_destroy = !var.deletion_protection
+  # A backup is whole for 35 days: its pictures are copied once a week, and may be a week older than it.
+  expire_days       = 42
   old_versions_days = 7
   locked_days       = var.deletion_protection ? 14 : 0
   replica = var.bucket_replicas == null ? null : {
