@@ -108,7 +108,7 @@ public struct BackupMaker: Sendable {
         _ store: BackedStore, _ transaction: Transaction, _ parts: Parts, _ hand: (SealedPart) throws -> Void
     ) throws -> Manifest.Store {
         var tables: [Manifest.Table] = []
-        for table in try Schema.tables(in: transaction) {
+        for table in try StoreSchema.tables(in: transaction) {
             let columns = table.columns.map { "\"\($0)\"" }.joined(separator: ", ")
             let indices = table.columns.indices
             var writer = RowWriter()
@@ -127,10 +127,10 @@ public struct BackupMaker: Sendable {
             tables.append(
                 Manifest.Table(
                     name: table.name, columns: table.columns, rows: rows,
-                    last_number: try Schema.lastNumber(of: table, in: transaction)))
+                    last_number: try StoreSchema.lastNumber(of: table, in: transaction)))
         }
         return Manifest.Store(
-            name: store.name, migrations: try Schema.migrations(in: transaction), tables: tables)
+            name: store.name, migrations: try StoreSchema.migrations(in: transaction), tables: tables)
     }
 }
 

@@ -97,7 +97,10 @@ struct Databases: Sendable {
             var options = PostgresDatabase.Options()
             options.isDurable = isDurable
             options.replica = settings.databaseReplica
-            if use == .restoring { options.program = "souk restore" }
+            if use == .restoring {
+                options.program = "souk restore"
+                options.statementTimeout = .seconds(3_600)
+            }
             options.closuresPerCommit = min(options.closuresPerCommit, settings.groupCommit)
             return try await PostgresDatabase.open(url: settings.database.text, schema: name, options: options)
         }

@@ -96,16 +96,16 @@ import Testing
         let sealing = Sealing(Self.key, salt: salt)
         let part = try sealed(3, "one", sealing)
         let name = Manifest.key(of: "one", part: 3, "orders.orders")
-        func opens(_ bytes: [UInt8], _ number: Int = 3, _ key: String? = nil, _ sealing: Sealing) -> Bool {
+        func opens(_ bytes: [UInt8], _ sealing: Sealing, number: Int = 3, key: String? = nil) -> Bool {
             var entry = part.entry
             entry.bytes = bytes.count
             entry.sha256 = Hex.text(Hashed.sha256(bytes))
             return (try? SealedPart.open(bytes, entry, number: number, key: key ?? name, sealing)) != nil
         }
         #expect(opens(part.bytes, sealing))
-        #expect(!opens(part.bytes, 4, sealing))
-        #expect(!opens(part.bytes, 3, Manifest.key(of: "two", part: 3, "orders.orders"), sealing))
-        #expect(!opens(part.bytes, 3, Manifest.key(of: "one", part: 3, "orders.carts"), sealing))
+        #expect(!opens(part.bytes, sealing, number: 4))
+        #expect(!opens(part.bytes, sealing, key: Manifest.key(of: "two", part: 3, "orders.orders")))
+        #expect(!opens(part.bytes, sealing, key: Manifest.key(of: "one", part: 3, "orders.carts")))
         #expect(!opens(part.bytes, Sealing(Self.key, salt: other)))
         #expect(!opens(part.bytes, Sealing(try BackupKey(String(repeating: "b2", count: 32)), salt: salt)))
         for index in part.bytes.indices {
@@ -169,14 +169,14 @@ import Testing
     // MARK: - Tables
 
     @Test func tablesComeBehindThoseTheyReferTo() {
-        func table(_ name: String, _ references: Set<String> = []) -> Schema.Table {
-            Schema.Table(name: name, columns: [], references: references)
+        func table(_ name: String, _ references: Set<String> = []) -> StoreSchema.Table {
+            StoreSchema.Table(name: name, columns: [], references: references)
         }
-        let ordered = Schema.ordered([
+        let ordered = StoreSchema.ordered([
             table("cart_lines", ["carts"]), table("carts"), table("lines", ["orders", "skus"]), table("orders"),
             table("skus", ["orders"]),
         ])
         #expect(ordered.map(\.name) == ["carts", "cart_lines", "orders", "skus", "lines"])
-        #expect(Schema.ordered([table("a", ["b"]), table("b", ["a"])]).count == 2)
+        #expect(StoreSchema.ordered([table("a", ["b"]), table("b", ["a"])]).count == 2)
     }
 }

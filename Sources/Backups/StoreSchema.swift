@@ -14,7 +14,7 @@ public struct BackedStore: Sendable {
 }
 
 /// What is in a schema, asked of the database itself: a table that a migration adds is in the next backup.
-enum Schema {
+enum StoreSchema {
     struct Table {
         let name: String
         let columns: [String]
