@@ -10,6 +10,8 @@ let strict: [SwiftSetting] = [
 ]
 
 let collections: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
+let heap: Target.Dependency = .product(name: "HeapModule", package: "swift-collections")
+let histogram: Target.Dependency = .product(name: "Histogram", package: "hdrhistogram-swift")
 let configuration: Target.Dependency = .product(name: "Configuration", package: "swift-configuration")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
@@ -30,6 +32,7 @@ let nio: [Target.Dependency] = [
 ]
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 let tracing: Target.Dependency = .product(name: "Tracing", package: "swift-distributed-tracing")
+let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 /// What a service may see: the shared values, the contracts of the others, and the seams.
@@ -48,6 +51,7 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [.executable(name: "souk", targets: ["souk"])],
     dependencies: [
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
@@ -95,13 +99,15 @@ let package = Package(
             "Storefront", ["Kernel", "Contracts", "Wire", crypto, mustache],
             resources: [.embedInCode("Resources")]),
 
+        // The drills speak HTTP to a shop from outside: they see its contracts and none of its services.
+        library("Drills", ["Kernel", "Contracts", collections, heap, histogram] + nio),
+
         .executableTarget(
             name: "souk",
             dependencies: [
                 "Kernel", "Contracts", "Database", "Redis", "Cache", "Objects", "Events", "Mail", "Backups",
-                "Telemetry",
-                "Wire", "Products", "Orders", "Payments", "Users", "Auth", "Notifications", "Storefront",
-                arguments, configuration, lifecycle, logging, system,
+                "Telemetry", "Wire", "Products", "Orders", "Payments", "Users", "Auth", "Notifications", "Storefront",
+                "Drills", arguments, configuration, lifecycle, logging, system, unixSignals,
             ],
             swiftSettings: strict),
 
@@ -131,6 +137,7 @@ let package = Package(
         test(
             "Notifications",
             ["Notifications", "Wire", "PostgresPeer", "LoopbackPeer", crypto, lifecycle, logging] + seams),
+        test("Drills", ["Drills", "Kernel", "Contracts", histogram]),
         test("Storefront", ["Storefront", "Wire", "Contracts", "Kernel"]),
         test("Tidy", []),
     ],

@@ -52,7 +52,7 @@ import Testing
     @Test(
         "each framework stays behind its seam",
         arguments: [
-            ("GRDB", ["Database"]), ("Hummingbird", ["Wire"]), ("NIOCore", ["Wire", "Telemetry"]),
+            ("GRDB", ["Database"]), ("Hummingbird", ["Wire"]), ("NIOCore", ["Wire", "Telemetry", "Drills"]),
             ("NIOHTTP1", ["Wire"]),
             ("JWTKit", ["Auth"]), ("ArgumentParser", ["souk"]),
         ])
