@@ -100,7 +100,9 @@ let package = Package(
             resources: [.embedInCode("Resources")]),
 
         // The drills speak HTTP to a shop from outside: they see its contracts and none of its services.
-        library("Drills", ["Kernel", "Contracts", collections, heap, histogram] + nio),
+        library(
+            "Drills", ["Kernel", "Contracts", collections, heap, histogram] + nio,
+            resources: [.embedInCode("Resources")]),
 
         .executableTarget(
             name: "souk",
@@ -137,7 +139,7 @@ let package = Package(
         test(
             "Notifications",
             ["Notifications", "Wire", "PostgresPeer", "LoopbackPeer", crypto, lifecycle, logging] + seams),
-        test("Drills", ["Drills", "Kernel", "Contracts", histogram]),
+        test("Drills", ["Drills", "Kernel", "Contracts", histogram] + nio),
         test("Storefront", ["Storefront", "Wire", "Contracts", "Kernel"]),
         test("Tidy", []),
     ],

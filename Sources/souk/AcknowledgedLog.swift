@@ -27,7 +27,10 @@ final class AcknowledgedLog: Sendable {
     }
 
     func append(order: Order, key: String) throws {
-        let entry = AcknowledgedOrder(order: order.id, idempotency_key: key, total: order.total)
+        try append(AcknowledgedOrder(order: order.id, idempotency_key: key, total: order.total))
+    }
+
+    func append(_ entry: AcknowledgedOrder) throws {
         let line = try JSON.encode(entry) + [0x0A]
         let written = descriptor.withLock { descriptor in
             line.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }

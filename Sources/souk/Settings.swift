@@ -61,6 +61,8 @@ struct Settings: Sendable {
     var logFormat: String
     var traceEndpoint: String?
     var traceRatio: Double
+    /// Hosts besides this machine that welcome load.
+    var loadAllow: [String]
 
     /// How each was found, for `souk config`.
     var report: [Found]
@@ -193,6 +195,9 @@ extension Settings {
         traceEndpoint = try reader.optional(
             "OTEL_EXPORTER_OTLP_ENDPOINT", "Where spans go by OTLP/HTTP, e.g. http://127.0.0.1:4318")
         traceRatio = Double(try reader.integer("SOUK_TRACE_PERCENT", 1, 0...100, "Traces kept, in percent")) / 100
+        loadAllow = try reader.text(
+            "SOUK_LOAD_ALLOW", "", "Hosts besides this machine that `souk load` may put load on, by comma"
+        ).split(separator: ",").map { String($0.filter { $0 != " " }) }
         report = reader.found
         try check()
     }

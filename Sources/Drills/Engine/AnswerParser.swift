@@ -8,8 +8,8 @@ import Darwin
 
 /// Reads one HTTP/1.x answer after another from bytes that arrive in pieces of any size.
 ///
-/// It looks at what load needs to know and at nothing else: status, length, whether the connection stays, `Retry-After`.
-/// A line that arrived whole is read where it lies; only one that was cut is copied.
+/// It looks at what load needs to know and at nothing else: status, length, whether the connection stays,
+/// `Retry-After`. A line that arrived whole is read where it lies; only one that was cut is copied.
 struct AnswerParser {
     enum RetryAfter: Equatable, Sendable {
         case absent

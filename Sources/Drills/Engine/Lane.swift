@@ -2,7 +2,6 @@ import DequeModule
 import HeapModule
 import Kernel
 import NIOCore
-import NIOPosix
 
 /// One event loop's share of a run: its arrivals, its connections, its counts. Confined to the loop, so that nothing of
 /// it needs a lock.
@@ -21,8 +20,8 @@ final class Lane: NIOScheduledCallbackHandler {
     let loop: any EventLoop
     private let plan: LoadPlan
     private let work: any Work
-    private let addresses: [SocketAddress]
-    private let timeout: Int64
+    let addresses: [SocketAddress]
+    let timeout: Int64
     private let mostConnections: Int
     private let mostWaiting: Int
     private let done: EventLoopPromise<Void>
@@ -35,11 +34,11 @@ final class Lane: NIOScheduledCallbackHandler {
     private var quota: Int
     private let stride: Int
 
-    private var connections: [Connection] = []
-    private var idle: [Connection] = []
-    private var opening = 0
-    private var opened = 0
-    private var waiting = Deque<Visit>()
+    var connections: [Connection] = []
+    var idle: [Connection] = []
+    var opening = 0
+    var opened = 0
+    var waiting = Deque<Visit>()
     private var wakes = Heap<Wake>()
     private var wakesMade = 0
     private var spare: [Visit] = []
@@ -51,7 +50,7 @@ final class Lane: NIOScheduledCallbackHandler {
     private var endsAt = Int64.max
     private var givesUpAt = Int64.max
     private var isEnding = false
-    private var isOver = false
+    private(set) var isOver = false
     private var nextSweep = Int64.max
     private var timer: (callback: NIOScheduledCallback, at: Int64)?
     private var chance: SeededGenerator
@@ -142,12 +141,13 @@ final class Lane: NIOScheduledCallbackHandler {
     private func tick() {
         guard !isOver else { return }
         let now = Self.now()
-        if now >= endsAt { end() }
         while let arrival = nextArrival, arrival.at <= now {
             tally.late(microseconds: UInt64(now - arrival.at) / 1_000)
             takeNextArrival()
             begin(arrival.number, at: arrival.at)
         }
+        // After the arrivals: those that are late are still due.
+        if now >= endsAt { end() }
         while let wake = wakes.min, wake.at <= now {
             wakes.removeMin()
             if let visit = wake.visit { dispatch(visit) } else { beginAnother(now) }
@@ -267,7 +267,7 @@ final class Lane: NIOScheduledCallbackHandler {
         scheduleTick()
     }
 
-    private func wake(_ visit: Visit?, at moment: Int64, isThinking: Bool = false) {
+    func wake(_ visit: Visit?, at moment: Int64, isThinking: Bool = false) {
         wakesMade += 1
         wakes.insert(Wake(at: moment, order: wakesMade, visit: visit, isThinking: isThinking))
         if timer.map({ moment < $0.at }) ?? false { scheduleTick() }
@@ -326,60 +326,6 @@ final class Lane: NIOScheduledCallbackHandler {
         tally.steps[visit.request.step].bad += 1
         tally.visits.failed += 1
         goHome(visit, after: pause)
-    }
-
-    // MARK: - Connections
-
-    private func open(for visit: Visit) {
-        opening += 1
-        opened += 1
-        let connection = Connection(self)
-        let bound = NIOLoopBound(connection, eventLoop: loop)
-        ClientBootstrap(group: loop)
-            .connectTimeout(.nanoseconds(timeout))
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(bound.value)
-                }
-            }
-            .connect(to: addresses[opened % addresses.count])
-            .assumeIsolated()
-            .whenComplete { result in
-                self.opening -= 1
-                switch result {
-                case .success(let channel):
-                    guard !self.isOver else { return channel.close(promise: nil) }
-                    connection.index = self.connections.count
-                    self.connections.append(connection)
-                    connection.send(visit)
-                case .failure:
-                    self.failed(visit, .connect)
-                    self.serveNext()
-                }
-            }
-    }
-
-    /// It serves whoever waits longest.
-    func release(_ connection: Connection) {
-        if let next = waiting.popFirst() { connection.send(next) } else { idle.append(connection) }
-    }
-
-    func closed(_ connection: Connection) {
-        guard connection.index >= 0, !isOver else { return }
-        let last = connections.removeLast()
-        if last !== connection {
-            connections[connection.index] = last
-            last.index = connection.index
-        }
-        connection.index = -1
-        if let position = idle.firstIndex(where: { $0 === connection }) { idle.remove(at: position) }
-        serveNext()
-    }
-
-    /// There is room for another connection. Later and not at once: it may fail at once, too.
-    private func serveNext() {
-        guard let next = waiting.popFirst() else { return }
-        wake(next, at: Self.now())
     }
 }
 

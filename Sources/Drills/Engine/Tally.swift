@@ -6,7 +6,9 @@ public typealias Latencies = Histogram<UInt64>
 extension Latencies {
     static let longest: UInt64 = 600_000_000
 
-    static func empty() -> Latencies { Latencies(highestTrackableValue: longest, numberOfSignificantValueDigits: .three) }
+    static func empty() -> Latencies {
+        Latencies(highestTrackableValue: longest, numberOfSignificantValueDigits: .three)
+    }
 
     /// Milliseconds.
     public func milliseconds(at percentile: Double) -> Double {

@@ -47,6 +47,12 @@ public struct LoadPlan: Sendable {
         self.errand = errand
     }
 
+    /// How long it takes, where it is not visits that end it.
+    public var length: Duration? {
+        guard case .open(let schedule) = arrivals else { return duration }
+        return .milliseconds(Int64(schedule.seconds * 1_000))
+    }
+
     /// The names that requests are counted under.
     public var steps: [String] {
         switch errand {

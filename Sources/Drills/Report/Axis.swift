@@ -16,14 +16,17 @@ struct Axis: Sendable, Equatable {
         let step = round(most / Double(steps))
         let high = (most / step - 1e-9).rounded(.up) * step
         var axis = Axis(low: 0, high: high, isLogarithmic: false)
-        axis.ticks = stride(from: 0, through: high + step / 2, by: step).map { Tick(place: $0 / high, label: label($0)) }
+        axis.ticks = stride(from: 0, through: high + step / 2, by: step).map {
+            Tick(place: $0 / high, label: label($0))
+        }
         return axis
     }
 
     /// From 0 to exactly `high`, as time runs.
     static func span(_ high: Double, steps: Int = 4, _ label: (Double) -> String) -> Axis {
+        let high = max(high, 1e-9)
         let step = round(high / Double(steps))
-        var axis = Axis(low: 0, high: max(high, 1e-9), isLogarithmic: false)
+        var axis = Axis(low: 0, high: high, isLogarithmic: false)
         axis.ticks = stride(from: 0, through: high, by: step).map { Tick(place: axis.place($0), label: label($0)) }
         return axis
     }
@@ -50,6 +53,20 @@ struct Axis: Sendable, Equatable {
         var tens = [low]
         while let last = tens.last, last * 10 <= high * 1.000_1 { tens.append(last * 10) }
         return tens
+    }
+
+    /// How many nines a percentile has: 90 has one, 99 two, 99.9 three; 50 has a third of one.
+    static func nines(_ percentile: Double) -> Double { log(100 / (100 - percentile)) / log(10) }
+
+    /// From 0 to a percentile below 100, each nine as long as the one before it.
+    static func nines(upTo percentile: Double) -> Axis {
+        let high = Swift.max(nines(percentile), 1)
+        var axis = Axis(low: 0, high: high, isLogarithmic: false)
+        axis.ticks = [50, 90, 99, 99.9, 99.99, 99.999].filter { nines($0) <= high }.map { marked in
+            Tick(
+                place: axis.place(nines(marked)), label: "\(marked == marked.rounded() ? marked.short : "\(marked)") %")
+        }
+        return axis
     }
 
     func place(_ value: Double) -> Double {
@@ -79,7 +96,7 @@ struct Axis: Sendable, Equatable {
         return exponent
     }
 
-    /// 1, 2 or 5 times a power of ten, at least `value`.
+    /// 1, 2 or 5 times a power of ten, at least `value`, which is above 0.
     private static func round(_ value: Double) -> Double {
         var ten = 1.0
         while ten > value { ten /= 10 }

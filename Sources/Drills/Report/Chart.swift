@@ -91,11 +91,12 @@ struct Chart {
             let edge = tick.place > 0.97 ? " class=\"last\"" : tick.place < 0.03 ? " class=\"first\"" : ""
             return "<span\(edge) style=\"left:\((tick.place * 100).short)%\">\(tick.label.escaped)</span>"
         }.joined()
+        let spoken = "\(title). \(summary)".escaped
         return """
             <figure>
             <figcaption><h3>\(title.escaped)</h3><p>\(summary.escaped)</p><ul class="legend">\(keys)</ul></figcaption>
             <div class="plot"><div class="rows" aria-hidden="true">\(rows)</div>
-            <svg viewBox="0 0 1000 300" preserveAspectRatio="none" role="img" aria-label="\((title + ". " + summary).escaped)">\
+            <svg viewBox="0 0 1000 300" preserveAspectRatio="none" role="img" aria-label="\(spoken)">\
             \(grid)\(plot)\(targets)</svg>
             <div class="columns" aria-hidden="true">\(columns)</div></div>
             </figure>
