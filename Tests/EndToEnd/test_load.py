@@ -3,16 +3,14 @@
 import asyncio
 import json
 import re
-import shutil
 import subprocess
 import threading
 from collections.abc import Callable
 
 import httpx
 import pytest
-from shop import ROOT, souk
+from shop import souk
 
-REPORT = ROOT / "Benchmarks/wrk/report.lua"
 # Patient where the machine is busy: nothing here is about how fast it is.
 PATIENT = ["--timeout", "60s"]
 
@@ -252,16 +250,14 @@ def test_a_trace_is_followed(peer, tmp_path, shared_file):
     assert found["visits"]["begun"] == 409, "the busiest minute"
 
 
-def test_a_stall_is_seen_that_wrk_does_not_see(peer):
+def test_a_stall_is_seen_by_arrivals_on_time_and_hidden_where_visitors_wait(peer):
     """A server that answers at once, and for one second not at all."""
-    if not shutil.which("wrk"):
-        pytest.skip("wrk is not installed")
 
     def stalling() -> Peer:
         began = None
         stalled = False
 
-        def answer(*_) -> bytes:
+        def answer(_) -> bytes:
             nonlocal began, stalled
             now = asyncio.get_running_loop().time()
             began = began or now
@@ -272,12 +268,14 @@ def test_a_stall_is_seen_that_wrk_does_not_see(peer):
 
         return peer(answer)
 
-    command = ["wrk", "-t1", "-c2", "-d5s", "-s", str(REPORT), stalling().url]
-    closed = json.loads(subprocess.run(command, capture_output=True, text=True).stdout.strip().splitlines()[-1])
-    assert closed["max"] >= 950_000, "wrk met the stall"
     found, _ = load(stalling().url, "--rate", "200", "--duration", "5s")
-    latency = found["total"]["latency"]
+    seen = found["total"]["latency"]
     # A fifth of all visitors came while nothing moved: the worst one in a thousand waited for nearly all of it.
-    assert latency["p99_9"] >= 900
-    assert latency["p90"] >= 300
-    assert closed["p999"] / 1_000 < latency["p99_9"] / 2, "wrk's p99.9 hides it: it asked nobody meanwhile"
+    assert seen["p99_9"] >= 900
+    assert seen["p90"] >= 300
+    # Two visitors who wait for their answers meet the stall once each, among thousands of quick answers: as `ab` has
+    # it. wrk adds the waits that it guesses others would have had, and is compared in docs/load.md.
+    found, _ = load(stalling().url, "--connections", "2", "--duration", "5s")
+    hidden = found["total"]["latency"]
+    assert hidden["max"] >= 900
+    assert hidden["p99_9"] < seen["p99_9"] / 2

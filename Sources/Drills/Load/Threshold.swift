@@ -172,9 +172,9 @@ public struct Threshold: Sendable, Equatable {
     /// `12.3 ms`, `0.05 %`, `3`
     func inWords(_ value: Double) -> String {
         switch metric {
-        case .percentile, .mean: "\(value.rounded(to: 2)) ms"
-        case .rate, .goodput: "\(value.rounded(to: 1)) a second"
-        default: isShare ? "\(value.rounded(to: 4)) %" : "\(Int(value))"
+        case .percentile, .mean: "\(value.short) ms"
+        case .rate, .goodput: "\(value.rounded(to: 1).short) a second"
+        default: isShare ? "\(value.rounded(to: 4) == 0 ? "0" : "\(value.rounded(to: 4))") %" : "\(Int(value))"
         }
     }
 }
