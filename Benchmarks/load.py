@@ -1,4 +1,4 @@
-"""wrk on the load's own core, and what it measured."""
+"""wrk or souk load on the load's own core, and what it measured."""
 
 import dataclasses
 import json
@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 from statistics import median
 
-from servers import LOAD_CORE, Server
+from servers import LOAD_CORE, SOUK, Server
 
 SCRIPTS = Path(__file__).resolve().parent / "wrk"
 
@@ -49,6 +49,26 @@ def wrk(server: Server, script: str, *arguments: str, path: str = "/", connectio
         failed=failed,
         duration=duration,
         cpu=used / duration,
+    )
+
+
+def souk_load(server: Server, *, path: str = "/", connections: int, seconds: int) -> Run:
+    command = ["taskset", "-c", LOAD_CORE, SOUK, "load", server.url + path, "--connections", str(connections)]
+    before = server.cpu_seconds()
+    result = subprocess.run([*command, "--duration", f"{seconds}s", "--json", "-"], capture_output=True, text=True)
+    if result.returncode != 0:
+        raise SystemExit(f"{' '.join(map(str, command))}: {result.stdout}{result.stderr}")
+    used = server.cpu_seconds() - before
+    report = json.loads(result.stdout)
+    total, latency = report["total"], report["total"]["latency"]
+    return Run(
+        rate=total["goodput"],
+        p50=latency["p50"],
+        p99=latency["p99"],
+        max=latency["max"],
+        failed=total["failed"],
+        duration=report["seconds"],
+        cpu=used / report["seconds"],
     )
 
 

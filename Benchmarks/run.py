@@ -24,7 +24,7 @@ from statistics import median
 
 from buyers import rush
 from fleet import Fleet, Limit
-from load import Run, middle, wrk
+from load import Run, middle, souk_load, wrk
 from servers import ROOT, SERVER_CORE, Server, fetch, fill_souk, nginx, peer, running, souk
 
 WORK = ROOT / ".build/bench"
@@ -149,6 +149,29 @@ def cached_reads(bench: Bench) -> None:
 
 def get(server: Server, path: str, bench: Bench) -> Run:
     return wrk(server, "get", path=path, connections=50, seconds=bench.seconds)
+
+
+def load_generator(bench: Bench) -> None:
+    """How much load `souk load` can make, beside wrk: what it measures must not be itself."""
+    with running(nginx(WORK / "nginx-load", {"small.json": b"{}"}, core=SERVER_CORE)) as server:
+        runs = bench.take_turns(
+            {
+                "wrk": lambda: get(server, "/small.json", bench),
+                "souk": lambda: souk_load(server, path="/small.json", connections=50, seconds=bench.seconds),
+            }
+        )
+    ours, theirs = runs["souk"], runs["wrk"]
+    bench.add(
+        Row(
+            "requests that souk load makes on one core, of nginx, 50 connections",
+            f"{ours.rate:,.0f}/s",
+            f"wrk on the same core: {theirs.rate:,.0f}/s",
+            ours.rate / theirs.rate,
+            "≥ 0.5 × wrk",
+            ours.rate >= theirs.rate / 2 and ours.failed == 0,
+            figures(souk=ours, wrk=theirs),
+        )
+    )
 
 
 def search(bench: Bench) -> None:
@@ -361,7 +384,8 @@ def compared(what: str, ours: Run, name: str, theirs: Run) -> Row:
     )
 
 
-SECTIONS = {"reads": cached_reads, "search": search, "orders": orders, "start": start, "peers": peers, "fleet": fleet}
+SECTIONS = {"reads": cached_reads, "load": load_generator, "search": search, "orders": orders, "start": start}
+SECTIONS |= {"peers": peers, "fleet": fleet}
 
 
 # --- the machine and the page -----------------------------------------------------------------------------------------
