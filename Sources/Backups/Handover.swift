@@ -13,6 +13,7 @@ final class Handover<Element: Sendable>: Sendable {
         var isFinished = false
     }
     private let state = Mutex(State())
+    // Only the thread waits on it, one of its own and none of the cooperative pool.
     private let room = DispatchSemaphore(value: 1)
 
     /// On the thread: returns when there is room for it. Throws `Refused`.
