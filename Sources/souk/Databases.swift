@@ -57,9 +57,11 @@ struct Databases: Sendable {
 
     static func open(_ stores: Set<Store>, for use: Use, _ settings: Settings) async throws -> Databases {
         var databases = Databases()
+        let patience = use == .serving || use == .migrating ? settings.databaseWait : .zero
+        let deadline = ContinuousClock.now + patience
         do {
             for store in Store.allCases where stores.contains(store) {
-                let database = try await open(store, for: use, settings)
+                let database = try await open(store, for: use, settings, until: deadline)
                 databases.opened[store] = database
                 if use != .restoring { try await checkRestored(store, database) }
                 switch use {
@@ -86,6 +88,21 @@ struct Databases: Sendable {
         let missing = try await database.missing(store.migrations)
         guard missing.isEmpty else {
             throw Failure("the schema \(store.rawValue) lacks \(missing.count) of its migrations: run `souk migrate`")
+        }
+    }
+
+    /// - Parameter deadline: by then a server that is not there has come.
+    private static func open(
+        _ store: Store, for use: Use, _ settings: Settings, until deadline: ContinuousClock.Instant
+    ) async throws -> any Database {
+        while true {
+            do {
+                return try await open(store, for: use, settings)
+            } catch let error as DatabaseError where settings.database.scheme != "sqlite" {
+                guard case .cannotOpen = error, ContinuousClock.now < deadline else { throw error }
+                Console.complain("\(error); trying again")
+                try await Task.sleep(for: .seconds(1))
+            }
         }
     }
 

@@ -26,6 +26,8 @@ struct Settings: Sendable {
     var mail: BackEnd
     var payments: BackEnd
     /// Rows are read from there where they may be a moment old; nil for nowhere.
+    /// For a server that is not there when a process starts.
+    var databaseWait: Duration
     var databaseReplica: String?
     /// The folder of the keys that sign access tokens.
     var signingKeys: String
@@ -181,6 +183,8 @@ extension Settings {
             try reader.integer("SOUK_MAX_CONNECTIONS", 10_000, 1...1_000_000, "Open connections at the most"))
         headerTimeout = try reader.duration(
             "SOUK_HEADER_TIMEOUT", .seconds(10), "How long a request may take to arrive")
+        databaseWait = try reader.duration(
+            "SOUK_DATABASE_WAIT", .zero, "For a database server that is not there when serve or migrate start")
         drainDelay = try reader.duration("SOUK_DRAIN_DELAY", .zero, "Between not being ready and stopping")
         edgeCacheBytes =
             Int(try reader.integer("SOUK_EDGE_CACHE_MIB", 32, 0...65_536, "Ready answers kept, in MiB")) << 20

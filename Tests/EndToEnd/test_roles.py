@@ -3,8 +3,9 @@
 import os
 import subprocess
 
+import postgres
 import pytest
-from shop import SOUK
+from shop import SOUK, eventually
 
 KEY = "k" * 32
 PEERS = {role: f"{role}=http://127.0.0.1:9" for role in ("users", "auth", "products", "payments", "notifications")}
@@ -87,3 +88,19 @@ def test_a_url_with_a_password_may_be_in_a_file(tmp_path):
     assert "SOUK_DATABASE is 'mysql://…@b/c', expected" in ended.stderr
     ended = serve(tmp_path, SOUK_CACHE_FILE=str(tmp_path / "none"))
     assert (ended.returncode, "SOUK_CACHE_FILE: the file" in ended.stderr) == (64, True), ended.stderr
+
+
+@pytest.mark.skipif(not postgres.PROGRAMS, reason=postgres.MISSING)
+def test_a_server_that_comes_late_is_waited_for(tmp_path):
+    with postgres.serving() as server:
+        url = server.new_database()
+        server.stop()
+        settings = {"PATH": os.environ["PATH"], "SOUK_DATABASE": url, "SOUK_DATA": str(tmp_path)}
+        ended = subprocess.run([SOUK, "migrate"], env=settings, capture_output=True, text=True, timeout=60, check=False)
+        assert ended.returncode == 1
+        assert "trying again" not in ended.stderr
+        with (tmp_path / "migrate.log").open("w+") as log:
+            waiting = subprocess.Popen([SOUK, "migrate"], env={**settings, "SOUK_DATABASE_WAIT": "60s"}, stderr=log)
+            eventually(lambda: "trying again" in (tmp_path / "migrate.log").read_text(), "it says that it waits")
+            server.start()
+            assert waiting.wait(60) == 0

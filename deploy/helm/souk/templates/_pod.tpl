@@ -71,6 +71,8 @@ SOUK_DATA: /tmp
 SOUK_LOG_FORMAT: json
 SOUK_PUBLIC_URL: {{ include "souk.publicURL" . }}
 SOUK_DRAIN_DELAY: {{ .Values.drain.delaySeconds }}s
+# Rather than to end, and be started again after ever longer pauses.
+SOUK_DATABASE_WAIT: 2m
 {{- with .Values.network.edge.cidrs }}
 SOUK_TRUSTED_PROXIES: {{ join "," . | quote }}
 {{- end }}
@@ -201,6 +203,7 @@ template:
           {{- if eq $name "migrate" }}
           # Of its own: before an installation there is no ConfigMap.
           - {name: SOUK_DATA, value: /tmp}
+          - {name: SOUK_DATABASE_WAIT, value: 2m}
           {{- end }}
           {{- include "souk.env" . | trim | nindent 10 }}
         resources:
