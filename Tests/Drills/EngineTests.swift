@@ -102,8 +102,8 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
     }
 
     @Test("nobody listens") func refused() async throws {
-        let target = try await withServer({ _ in ok }) { $0 }
-        let result = try await LoadRun(plan(target, .closed(visits: 16))).run()
+        // A port that nobody is given by chance.
+        let result = try await LoadRun(plan(Target("http://127.0.0.1:9/x"), .closed(visits: 16))).run()
         expectWhole(result)
         #expect(result.total.failures == ["connect": 16])
     }
