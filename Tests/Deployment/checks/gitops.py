@@ -254,7 +254,7 @@ MISTAKES = [
         "chart of no certain version",
         the_platform,
         f"{FOLDER}/values.yaml",
-        "version: 1.6.1",
+        "version: 1.6.0",
         "version: 1.6.x",
         "version '1.6.x', expected one exact version",
     ),
