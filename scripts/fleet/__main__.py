@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import drill
+import faults
 from control import Control, NoFleet, ask
 from fleet import Fleet, check_surroundings, claimed, end_leftovers, wait_until_free
 from layout import ROLES, ROOT, SOUK, STAFF, FleetError, Folder, Layout, read_settings, without_souk
@@ -23,6 +24,7 @@ EXAMPLES = """examples:
   .venv/bin/python scripts/fleet up --replicas 2 --demo 1000
   .venv/bin/python scripts/fleet restart orders
   .venv/bin/python scripts/fleet kill postgres
+  .venv/bin/python scripts/fleet fault pause orders
   .venv/bin/python scripts/fleet souk audit
 """
 
@@ -79,6 +81,12 @@ def parser() -> Parser:
     restart.add_argument("what", help="all, a role or a replica")
     kill = commands.add_parser("kill", help="kill -9 of a process; it is started again")
     kill.add_argument("what", help="a replica such as orders-1, postgres, redis, s3, mail or balancer")
+    fault = commands.add_parser("fault", help="break something on purpose, until it is undone")
+    kinds = fault.add_subparsers(dest="fault", required=True, metavar="FAULT", parser_class=Parser)
+    for name, (what, text) in faults.FAULTS.items():
+        kinds.add_parser(name, help=text, description=text).add_argument("what", metavar=what)
+    kinds.add_parser("undo", help="undo all of them, and wait until the fleet is whole")
+    kinds.add_parser("list", help="show what is not undone yet")
     drills = commands.add_parser("drill", help="try what it stands, under load")
     drill.add_arguments(drills, Parser)
     souk = commands.add_parser("souk", help="run a souk command on the fleet's data: souk audit")
@@ -200,6 +208,17 @@ def kill(folder: Folder, what: str) -> None:
         say(f"{what} was killed, process {content['pid']}")
 
 
+def fault(folder: Folder, options: argparse.Namespace) -> None:
+    if options.fault == "list":
+        for entry in faults.begun(folder):
+            print(f"{entry['fault']} {entry['what']}: {', '.join(entry['hit'])}")
+        return
+    request = {"command": "undo"} if options.fault == "undo" else {"command": "fault", "what": options.what}
+    for _, content in ask(folder, **{"fault": options.fault, **request}):
+        done = content.get("undone", content.get("hit"))
+        say(f"{options.fault}: {', '.join(done) or 'nothing was left to undo'}")
+
+
 def souk(folder: Folder, arguments: list[str]) -> None:
     if not folder.settings_file.exists():
         raise NoFleet(f"no fleet was ever started in {folder.path}")
@@ -225,6 +244,8 @@ def main() -> int:
                 restart(folder, options.what)
             case "kill":
                 kill(folder, options.what)
+            case "fault":
+                fault(folder, options)
             case "drill":
                 return drill.run(options, folder)
             case "souk":

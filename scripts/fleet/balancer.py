@@ -20,14 +20,19 @@ def backends(layout: Layout) -> str:
     return "\n".join(lines) + "\n"
 
 
-async def states(admin: Path) -> dict[tuple[str, str], str]:
-    """By backend and server: `UP`, `DOWN`, `UP 1/2` and so on."""
+async def command(admin: Path, line: str) -> str:
+    """What HAProxy's runtime interface answers."""
     reader, writer = await asyncio.open_unix_connection(admin)
     try:
-        writer.write(b"show stat\n")
-        text = (await reader.read()).decode()
+        writer.write(f"{line}\n".encode())
+        return (await reader.read()).decode()
     finally:
         writer.close()
+
+
+async def states(admin: Path) -> dict[tuple[str, str], str]:
+    """By backend and server: `UP`, `DOWN`, `UP 1/2` and so on."""
+    text = await command(admin, "show stat")
     rows = csv.DictReader(text.removeprefix("# ").splitlines())
     return {
         (row["pxname"], row["svname"]): row["status"] for row in rows if row["svname"] not in ("FRONTEND", "BACKEND")

@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Iterator
 
+from faults import Faults
 from fleet import Fleet
 from layout import FleetError, Folder
 
@@ -16,6 +17,7 @@ class Control:
 
     def __init__(self, fleet: Fleet, stop: asyncio.Event):
         self.fleet, self.stop, self.stopped = fleet, stop, asyncio.Event()
+        self.faults = Faults(fleet)
         self._tasks: set[asyncio.Task] = set()
         self._restarting = asyncio.Lock()
         self._server: asyncio.Server | None = None
@@ -52,6 +54,8 @@ class Control:
             tell(error=str(error))
         except asyncio.CancelledError:
             tell(error="the fleet is stopping")
+        except TimeoutError:
+            tell(error="it took too long")
         except (ValueError, KeyError) as error:
             tell(error=f"not understood: {error}")
         finally:
@@ -64,6 +68,10 @@ class Control:
                 return {"done": await self.fleet.status()}
             case "kill":
                 return {"done": {"pid": self.fleet.find(request["what"]).kill()}}
+            case "fault":
+                return {"done": {"hit": await self.faults.begin(request["fault"], request["what"])}}
+            case "undo":
+                return {"done": {"undone": await self.faults.undo()}}
             case "down":
                 self.stop.set()
                 await self.stopped.wait()

@@ -41,6 +41,9 @@ class Process:
         self._child: asyncio.subprocess.Process | None = None
         self._keeper: asyncio.Task | None = None
         self._turn = asyncio.Lock()
+        # Clear while a drill keeps it away.
+        self._free = asyncio.Event()
+        self._free.set()
 
     @property
     def pid(self) -> int | None:
@@ -76,6 +79,8 @@ class Process:
         child = self._child
         if child and child.returncode is None:
             child.send_signal(self.program.stop_signal)
+            # A drill may have paused it.
+            child.send_signal(signal.SIGCONT)
             try:
                 await asyncio.wait_for(child.wait(), self.program.patience)
             except TimeoutError:
@@ -95,6 +100,15 @@ class Process:
             raise FleetError(f"{self.name} does not run at the moment")
         self._child.kill()
         return pid
+
+    def hold(self) -> None:
+        """kill -9, and it stays away until it is released."""
+        self._free.clear()
+        if self.pid:
+            self._child.kill()
+
+    def release(self) -> None:
+        self._free.set()
 
     def hurry(self) -> None:
         """Ends it now, and for good."""
@@ -152,6 +166,7 @@ class Process:
             pause = FIRST_PAUSE if time.time() - self.since > STEADY else min(2 * pause or FIRST_PAUSE, LONGEST_PAUSE)
             self._say(f"{self.name} ended with {self.ended}: started again in {pause} s")
             await asyncio.sleep(pause)
+            await self._free.wait()
             try:
                 await self._spawn()
             except OSError as error:

@@ -1,0 +1,166 @@
+"""What can be broken in a fleet on purpose, each with its undo: real signals, real silence, real refusals.
+
+What is done is written down before it is done: whoever is told to undo, whenever, knows what. Nothing of it is in the
+services, which cannot know that it is a drill.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import balancer
+from fleet import Fleet, birth
+from layout import ROLES, FleetError, Folder, write_private
+from process import Process
+
+HERE = Path(__file__).resolve().parent
+BACK_ENDS = ["postgres", "redis", "s3", "mail"]
+# Name, what it takes, and what it does.
+FAULTS = {
+    "kill-half": ("ROLE", "SIGKILL to half the replicas of a role, or of all; they come back by themselves"),
+    "pause": ("PROCESS", "SIGSTOP: it keeps its connections and says nothing; a role pauses half its replicas"),
+    "drop": ("PROCESS", "SIGKILL, and it does not come back until undone: postgres, redis, s3, mail or a replica"),
+    "cut": ("ROLE", "the other roles no longer reach this one: HAProxy closes its internal frontend"),
+    "zone": ("NUMBER", "an availability zone away: the replica of this number of every role is dropped"),
+    "connections": ("NUMBER", "so many connections to PostgreSQL are held open by somebody else"),
+}
+
+
+class Faults:
+    """Of one fleet; in its process."""
+
+    def __init__(self, fleet: Fleet):
+        self.fleet = fleet
+        self.file = fleet.folder.path / "faults.json"
+        # Of a fleet that is gone nothing is left but this.
+        self.file.unlink(missing_ok=True)
+        self._holder: asyncio.subprocess.Process | None = None
+        self._turn = asyncio.Lock()
+
+    async def begin(self, fault: str, what: str) -> list[str]:
+        """The names of what was hit."""
+        async with self._turn:
+            hit = self._targets(fault, what)
+            self._note([*self.begun(), {"fault": fault, "what": what, "hit": hit}])
+            for name in hit:
+                await self._apply(fault, name)
+            return hit
+
+    async def undo(self) -> list[str]:
+        """All of them, until the fleet is whole again; the faults that there were."""
+        async with self._turn:
+            entries = self.begun()
+            for entry in reversed(entries):
+                for name in entry["hit"]:
+                    await self._revert(entry["fault"], name)
+            async with asyncio.timeout(120):
+                for process in self.fleet.processes:
+                    await process.until_ready()
+                for replica in self.fleet.replicas:
+                    await self.fleet.until_served(replica)
+            self._note([])
+            return [f"{entry['fault']} {entry['what']}" for entry in entries]
+
+    def begun(self) -> list[dict]:
+        return json.loads(self.file.read_text()) if self.file.exists() else []
+
+    def _note(self, entries: list[dict]) -> None:
+        write_private(self.file, json.dumps(entries) + "\n")
+        with self.file.open() as written:
+            os.fsync(written.fileno())
+
+    def _targets(self, fault: str, what: str) -> list[str]:
+        match fault:
+            case "kill-half":
+                roles = ROLES if what == "all" else [what]
+                return sorted({name for role in roles for name in self._half(role)})
+            case "pause":
+                return self._half(what) if what in ROLES else [self.fleet.find(what).name]
+            case "drop":
+                return [self.fleet.find(what).name]
+            case "cut":
+                if what not in ROLES:
+                    raise FleetError(f"there is no role '{what}', expected one of {', '.join(ROLES)}")
+                return [what]
+            case "zone":
+                hit = [each.name for each in self.fleet.replicas if each.name.endswith(f"-{what}")]
+                if not hit:
+                    raise FleetError(f"there is no replica number '{what}'")
+                return hit
+            case "connections":
+                if not what.isdigit() or not 1 <= int(what) <= 1000:
+                    raise FleetError(f"'{what}' connections, expected 1 to 1000")
+                return [what]
+        raise FleetError(f"there is no fault '{fault}', expected one of {', '.join(FAULTS)}")
+
+    def _half(self, role: str) -> list[str]:
+        replicas = self.fleet.choose(role)
+        return [replica.name for replica in replicas[: (len(replicas) + 1) // 2]]
+
+    async def _apply(self, fault: str, name: str) -> None:
+        match fault:
+            case "kill-half":
+                # It may just be coming back from an earlier end.
+                with contextlib.suppress(FleetError):
+                    self.fleet.find(name).kill()
+            case "pause":
+                pause(self.fleet.find(name))
+            case "drop" | "zone":
+                self.fleet.find(name).hold()
+            case "cut":
+                await balancer.command(self.fleet.folder.admin, f"disable frontend {name}-peers")
+            case "connections":
+                await self._hold_connections(int(name))
+
+    async def _revert(self, fault: str, name: str) -> None:
+        match fault:
+            case "pause":
+                if pid := self.fleet.find(name).pid:
+                    os.kill(pid, signal.SIGCONT)
+            case "drop" | "zone":
+                self.fleet.find(name).release()
+            case "cut":
+                await balancer.command(self.fleet.folder.admin, f"enable frontend {name}-peers")
+            case "connections":
+                await self._let_go()
+
+    async def _hold_connections(self, number: int) -> None:
+        await self._let_go()
+        # It ends when this process does, however that ends: its standard input is a pipe from here.
+        self._holder = await asyncio.create_subprocess_exec(
+            sys.executable,
+            str(HERE / "connections.py"),
+            str(self.fleet.layout.postgres),
+            str(number),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+        self._holder.stdin.write(self.fleet.folder.secret("database-password").encode() + b"\n")
+        async with asyncio.timeout(60):
+            line = await self._holder.stdout.readline()
+        if not line:
+            raise FleetError("the connections could not be opened")
+        self.fleet.say(f"{line.decode().strip()} connections to PostgreSQL are held by a fault")
+
+    async def _let_go(self) -> None:
+        if self._holder and self._holder.returncode is None:
+            self._holder.kill()
+            await self._holder.wait()
+        self._holder = None
+
+
+def pause(process: Process) -> None:
+    if not (pid := process.pid) or not birth(pid):
+        raise FleetError(f"{process.name} does not run at the moment")
+    os.kill(pid, signal.SIGSTOP)
+
+
+def begun(folder: Folder) -> list[dict]:
+    """As the folder's file says, also while no fleet runs."""
+    file = folder.path / "faults.json"
+    return json.loads(file.read_text()) if file.exists() else []
