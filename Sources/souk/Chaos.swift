@@ -35,9 +35,9 @@ struct ChaosPlace: ParsableArguments {
         return environment
     }
 
-    func ledger() throws -> Ledger {
+    func ledger() async throws -> Ledger {
         do {
-            return try Ledger(folder: environment()["FLEET"] ?? "var/fleet")
+            return try await Ledger.take(folder: environment()["FLEET"] ?? "var/fleet")
         } catch let error as DrillError {
             throw Failure(error.description)
         }
@@ -73,7 +73,7 @@ struct ChaosRunCommand: AsyncParsableCommand {
         let output = try journal.map(OutputFile.init)
         let allowed = try await place.allowed()
         let environment = place.environment()
-        let ledger = try place.ledger()
+        let ledger = try await place.ledger()
         let drill = ChaosDrill(ledger: ledger, environment: environment, allowed: allowed)
         // All are looked at before the first does anything.
         let runs = try experiments.map { file, experiment in
@@ -170,7 +170,7 @@ struct ChaosUndo: AsyncParsableCommand {
 
     func run() async throws {
         let drill = ChaosDrill(
-            ledger: try place.ledger(), environment: place.environment(), allowed: try await place.allowed())
+            ledger: try await place.ledger(), environment: place.environment(), allowed: try await place.allowed())
         if try await !drill.undoLeft() { Console.say("there is nothing to undo") }
     }
 }

@@ -16,9 +16,10 @@ struct ChaosDrill {
         do {
             let run = try ChaosRun(
                 experiment, file: file, rollback: rollback, ledger: ledger, environment: { environment[$0] },
-                perform: { [environment] provider in
+                perform: { [environment, ledger] provider in
                     let http = OutboundHTTP(connections: 4)
-                    let providers = ChaosProviders(http: { try await http.send($0) }, environment: environment)
+                    let providers = ChaosProviders(
+                        http: { try await http.send($0) }, environment: environment, ledger: ledger)
                     let result = await Self.result { try await providers.perform(provider) }
                     try await http.shutdown()
                     return try result.get()

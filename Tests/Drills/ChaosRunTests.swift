@@ -222,6 +222,47 @@ import Testing
         #expect(outcome.failedRollbacks == 1 && outcome.leavesTraces && !outcome.isHeld)
     }
 
+    // MARK: The ledger
+
+    static func folder() -> String { "/tmp/souk-chaos-\(UInt64.random(in: 0 ... .max))" }
+
+    @Test func whatIsBegunIsOnDiskBeforeAndUntilItIsUndone() async throws {
+        let ledger = try await Ledger.take(folder: Self.folder())
+        let left = Mutex<[Bool]>([])
+        let run = try Self.run(Self.experiment(), ledger: ledger) { name in
+            let isThere = try await ledger.left() != nil
+            left.withLock { $0.append(isThere) }
+            return Self.done
+        }
+        #expect(try await run.run(until: Self.forever).isHeld)
+        // Two probes, the method, two probes, the rollbacks.
+        #expect(left.withLock { $0 } == [false, false, true, true, true, true, true, true])
+        #expect(try await ledger.left() == nil)
+    }
+
+    @Test func whatADrillLeftIsUndone() async throws {
+        let ledger = try await Ledger.take(folder: Self.folder())
+        let experiment = try Self.experiment()
+        try await ledger.write(experiment, ["a": 2])
+        let left = try #require(try await ledger.left())
+        #expect(left.title == experiment.title && left.configuration["a"] == 2)
+        let notes = Notes()
+        let run = try Self.run(left, ledger: ledger) { name in
+            _ = notes.add(name)
+            return Self.done
+        }
+        #expect(try await !run.undo().leavesTraces)
+        #expect(notes.all == ["r1", "r2"])
+        #expect(try await ledger.left() == nil)
+    }
+
+    @Test func oneDrillAtATime() async throws {
+        let folder = Self.folder()
+        let ledger = try await Ledger.take(folder: folder)
+        await #expect(throws: DrillError.self) { try await Ledger.take(folder: folder) }
+        withExtendedLifetime(ledger) {}
+    }
+
     // MARK: Real programs
 
     @Test func programs() async throws {

@@ -105,6 +105,7 @@ import Testing
             http("http://shop.example/"), process(["souk", "load", "http://shop.example/"]),
             process(["kubectl", "delete", "pod"]), process(["kubectl", "--context", "prod", "delete", "pod"]),
             process("curl http://shop.example/"),
+            process("-c 'kubectl --context staging get pods | xargs kubectl delete'"),
         ] {
             #expect(throws: DrillError.self) { try Reach.check("a", provider, allowed: ["staging"]) }
         }

@@ -8,18 +8,24 @@ public struct ChaosProviders: Sendable {
     static let usualTimeout = 30.0
     private let http: Outbound
     private let environment: [String: String]
+    private let ledger: Ledger?
 
-    /// - Parameter environment: of programs, in place of this process's.
-    public init(http: @escaping Outbound, environment: [String: String]) {
+    /// - Parameters:
+    ///   - environment: of programs, in place of this process's.
+    ///   - ledger: whose lock programs share.
+    public init(http: @escaping Outbound, environment: [String: String], ledger: Ledger?) {
         self.http = http
         self.environment = environment
+        self.ledger = ledger
     }
 
     public func perform(_ provider: Provider) async throws -> JSON {
         switch provider {
         case .http(let http): try await ask(http)
         case .process(let process):
-            try await Program(process.command, environment: environment, timeout: process.timeout).run()
+            try await Program(
+                process.command, environment: environment, timeout: process.timeout, lock: ledger?.descriptor
+            ).run()
         }
     }
 

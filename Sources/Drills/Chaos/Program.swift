@@ -17,9 +17,12 @@ final class Program: Sendable {
     private let environment: [String: String]
     /// Seconds; the whole group is killed then.
     private let timeout: Double?
+    /// Of a ledger; the program keeps it open while it runs.
+    private let lock: Int32?
     private let isCancelled = Atomic<Bool>(false)
 
-    init(_ command: [String], environment: [String: String], timeout: Double?) {
+    init(_ command: [String], environment: [String: String], timeout: Double?, lock: Int32? = nil) {
+        self.lock = lock
         self.command = command
         self.environment = environment
         self.timeout = timeout
@@ -107,6 +110,7 @@ final class Program: Sendable {
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_adddup2(&actions, output, 1)
         posix_spawn_file_actions_adddup2(&actions, errors, 2)
+        if let lock { posix_spawn_file_actions_adddup2(&actions, lock, 3) }
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
         // The drill may have blocked signals that the program must be able to be ended by.

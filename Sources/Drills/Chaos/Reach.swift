@@ -22,12 +22,12 @@ public enum Reach {
         // A shell's text is looked at word by word; what it makes of its own is not seen here.
         let words = command.flatMap { $0.split { " '\"=;".contains($0) }.map(String.init) }
         for word in words where word.contains("://") { try Target(word).check(allowed: allowed) }
-        guard words.contains(where: { $0 == "kubectl" || $0.hasSuffix("/kubectl") }) else { return }
-        guard let flag = words.firstIndex(of: "--context"), flag + 1 < words.count else {
+        let calls = words.count { $0 == "kubectl" || $0.hasSuffix("/kubectl") }
+        let contexts = zip(words, words.dropFirst()).filter { $0.0 == "--context" }.map(\.1)
+        guard calls <= contexts.count else {
             throw DrillError("kubectl is called without --context, expected the context of a cluster that may be hurt")
         }
-        let context = words[flag + 1]
-        guard allowed.contains(context) else {
+        for context in contexts where calls > 0 && !allowed.contains(context) {
             throw DrillError(
                 "the context '\(context)' of kubectl is not allowed; if this cluster may be hurt, "
                     + "give --allow \(context)")
