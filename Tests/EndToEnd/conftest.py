@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 import pytest
-from fleet_shop import TESTED, FleetShop
+from fleet_shop import FLEET_ONLY, TESTED, FleetShop
 from shop import DATA, ROOT, SOUK, Shop, write_catalogue
 
 
@@ -16,7 +16,7 @@ def pytest_addoption(parser) -> None:
 def pytest_ignore_collect(collection_path, config) -> bool | None:
     if not collection_path.name.startswith("test_"):
         return None
-    is_tested = collection_path.name in TESTED if config.getoption("fleet") else collection_path.name != "test_fleet.py"
+    is_tested = collection_path.name in TESTED if config.getoption("fleet") else collection_path.name not in FLEET_ONLY
     return None if is_tested else True
 
 

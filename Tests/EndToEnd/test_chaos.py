@@ -1,0 +1,192 @@
+"""Chaos on the fleet: by `souk chaos`, and by the Chaos Toolkit itself with the same experiments."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from shop import ROOT, SOUK, eventually
+
+TOOLKIT = ROOT / ".venv/environments/chaos/bin/chaos"
+SHIPPED = sorted((ROOT / "deploy/chaos").glob("*.json"))
+# One of each kind: processes, a back end, the network.
+TRIED = ["fleet-kill-half", "fleet-drop-s3", "fleet-cut-products"]
+
+
+@pytest.fixture
+def drill(shop, tmp_path):
+    """Runs a command where the experiments find the fleet."""
+    return Drill(shop)
+
+
+class Drill:
+    def __init__(self, shop):
+        self.shop = shop
+        self.environment = {
+            **os.environ,
+            "FLEET": str(shop.folder),
+            "SHOP_URL": shop.url,
+            "SOUK_BINARY": str(SOUK),
+            "FLEET_PYTHON": sys.executable,
+        }
+
+    def run(self, *arguments, code: int = 0) -> subprocess.CompletedProcess:
+        command = [str(each) for each in arguments]
+        result = subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=300)
+        assert result.returncode == code, f"{command}\n{result.returncode}\n{result.stdout}{result.stderr}"
+        return result
+
+    def souk(self, *arguments, **options) -> subprocess.CompletedProcess:
+        return self.run(SOUK, "chaos", *arguments, **options)
+
+    def start(self, file: Path) -> subprocess.Popen:
+        """Until its fault is there."""
+        process = subprocess.Popen(
+            [str(SOUK), "chaos", "run", str(file)], cwd=ROOT, env=self.environment, stderr=subprocess.DEVNULL
+        )
+        eventually(self.faults, "the fault is there", 60)
+        return process
+
+    def faults(self) -> str:
+        return self.shop.run("fault", "list")
+
+    def is_whole(self) -> bool:
+        return not self.faults() and all(each["ready"] for each in self.shop.status()["processes"])
+
+
+def toolkit(drill: Drill, *arguments, **options) -> subprocess.CompletedProcess:
+    if not TOOLKIT.exists():
+        pytest.skip("the Chaos Toolkit is not installed: run scripts/setup test")
+    return drill.run(TOOLKIT, "--log-file", os.devnull, *arguments, **options)
+
+
+def variant(path: Path, name: str = "fleet-pause-orders", **changes) -> Path:
+    document = json.loads((ROOT / f"deploy/chaos/{name}.json").read_text())
+    path.write_text(json.dumps({**document, **changes}))
+    return path
+
+
+@pytest.fixture
+def long(tmp_path) -> Path:
+    """A fault that would last ten minutes."""
+    file = variant(tmp_path / "long.json")
+    document = json.loads(file.read_text())
+    action = next(each for each in document["method"] if each["type"] == "action")
+    action["pauses"] = {"after": 600}
+    document["method"] = [action]
+    file.write_text(json.dumps(document))
+    return file
+
+
+@pytest.fixture
+def deviating(tmp_path) -> Path:
+    """Shoppers cannot buy while PostgreSQL is away, and here nobody brings it back in time."""
+    file = variant(tmp_path / "deviating.json", "fleet-drop-postgres")
+    document = json.loads(file.read_text())
+    action = next(each for each in document["method"] if each["type"] == "action")
+    document["method"] = [{**action, "pauses": {}}]
+    file.write_text(json.dumps(document))
+    return file
+
+
+@pytest.mark.parametrize("file", SHIPPED, ids=lambda file: file.stem)
+def test_the_toolkit_takes_every_experiment(drill, file):
+    if file.stem.startswith("cluster") and not shutil.which("kubectl"):
+        pytest.skip("kubectl is not here, and the toolkit looks for it")
+    toolkit(drill, "validate", file)
+
+
+def test_every_experiment_is_listed_and_valid(drill):
+    assert drill.souk("validate", *SHIPPED).stdout.count(" is valid") == len(SHIPPED)
+    listed = json.loads(drill.souk("list", "--json").stdout)
+    assert [each["file"] for each in listed] == [f"deploy/chaos/{file.name}" for file in SHIPPED]
+
+
+@pytest.mark.parametrize("name", TRIED)
+def test_both_come_to_the_same_verdict(drill, tmp_path, name):
+    file, ours, theirs = ROOT / f"deploy/chaos/{name}.json", tmp_path / "souk.json", tmp_path / "toolkit.json"
+    drill.souk("run", file, "--journal", ours)
+    assert drill.is_whole()
+    toolkit(drill, "run", "--rollback-strategy", "always", "--journal-path", theirs, file)
+    assert drill.is_whole()
+    journals = [json.loads(each.read_text()) for each in (ours, theirs)]
+    for journal in journals:
+        assert (journal["status"], journal["deviated"]) == ("completed", False)
+        assert journal["steady_states"]["after"]["steady_state_met"]
+    names = [sorted(run["activity"]["name"] for run in journal["run"] + journal["rollbacks"]) for journal in journals]
+    assert names[0] == names[1]
+    assert set(journals[0]) <= set(journals[1])
+
+
+def test_a_shop_that_does_not_come_back_deviates(drill, deviating, tmp_path):
+    ours, theirs = tmp_path / "souk.json", tmp_path / "toolkit.json"
+    assert "deviated" in drill.souk("run", deviating, "--journal", ours, code=1).stdout
+    assert drill.is_whole()
+    toolkit(drill, "run", "--rollback-strategy", "always", "--journal-path", theirs, deviating, code=1)
+    for file in ours, theirs:
+        assert json.loads(file.read_text())["deviated"]
+    assert drill.is_whole()
+
+
+@pytest.mark.parametrize("how", ["undo", "the next run"])
+def test_a_drill_that_is_killed_is_undone(drill, long, how):
+    process = drill.start(long)
+    process.kill()
+    process.wait(10)
+    assert drill.faults()
+    if how == "undo":
+        assert "is undone" in drill.souk("undo").stdout
+        assert "nothing to undo" in drill.souk("undo").stdout
+    else:
+        assert "is undone" in drill.souk("run", ROOT / "deploy/chaos/fleet-drop-s3.json").stdout
+    assert drill.is_whole()
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=lambda how: how.name)
+def test_a_drill_that_is_interrupted_undoes_itself(drill, long, how):
+    process = drill.start(long)
+    assert "another drill is under way" in drill.souk("undo", code=1).stderr
+    process.send_signal(how)
+    assert process.wait(120) == 1
+    assert drill.is_whole()
+    assert "nothing to undo" in drill.souk("undo").stdout
+
+
+class TestRefusals:
+    def test_a_shop_that_is_unwell_is_left_alone(self, drill, tmp_path):
+        probe = {"type": "probe", "name": "nobody", "tolerance": 200}
+        probe["provider"] = {"type": "http", "url": f"{drill.shop.url}/nowhere"}
+        file = variant(tmp_path / "x.json", **{"steady-state-hypothesis": {"title": "h", "probes": [probe]}})
+        assert "not begun" in drill.souk("run", file, code=1).stdout
+        assert not drill.faults()
+
+    def test_other_hosts_are_not_touched(self, drill, tmp_path):
+        file = variant(tmp_path / "x.json", configuration={"shop": "http://shop.example"})
+        result = drill.souk("run", file, code=64)
+        assert "shop.example is not on the list of hosts" in result.stderr
+
+    def test_other_clusters_are_not_touched(self, drill):
+        result = drill.souk("run", ROOT / "deploy/chaos/cluster-kill-half.json", code=64)
+        assert "is not allowed" in result.stderr
+
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ("{", "is no JSON"),
+            ('{"title": "t", "description": "d"}', "has no method"),
+            (
+                '{"title": "t", "description": "d", "method": '
+                '[{"type": "action", "name": "a", "provider": {"type": "python", "module": "m", "func": "f"}}]}',
+                "/method/0/provider/type is python",
+            ),
+        ],
+    )
+    def test_what_is_no_experiment_is_named(self, drill, tmp_path, text, expected):
+        file = tmp_path / "x.json"
+        file.write_text(text)
+        for command in "validate", "run":
+            assert expected in drill.souk(command, file, code=64).stderr
