@@ -9,12 +9,22 @@ from layout import ROLES, ROOT, Layout
 SHARED = ROOT / "deploy/fleet/haproxy.cfg"
 
 
+def faulty(layout: Layout, how: str) -> Path:
+    """The frontends that a drill has `cut` or made `slow`: empty at each start, changed in the running HAProxy."""
+    return layout.folder.configuration / f"{how}.acl"
+
+
 def backends(layout: Layout) -> str:
     """For each role its replicas, and a port of its own by which the other roles reach them: what a Service is in
     Kubernetes."""
-    lines = ["# Written at each start."]
+    lines = ["# Written at each start.", "", "global", f"    lua-load {ROOT / 'scripts/fleet/slow.lua'}"]
+    cut, slow = (faulty(layout, how) for how in ("cut", "slow"))
+    for file in cut, slow:
+        file.write_text("")
     for role in ROLES:
         lines += ["", f"frontend {role}-peers from shop", f"    bind 127.0.0.1:{layout.peers[role]}"]
+        lines += [f"    http-request lua.slow if {{ fe_name -m str -f {slow} }}"]
+        lines += [f"    http-request silent-drop if {{ fe_name -m str -f {cut} }}"]
         lines += [f"    default_backend {role}", "", f"backend {role} from shop"]
         lines += [f"    server {name} 127.0.0.1:{port} check" for name, port in layout.servers(role).items()]
     return "\n".join(lines) + "\n"

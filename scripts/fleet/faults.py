@@ -24,7 +24,8 @@ FAULTS = {
     "kill-half": ("ROLE", "SIGKILL to half the replicas of a role, or of all; they come back by themselves"),
     "pause": ("PROCESS", "SIGSTOP: it keeps its connections and says nothing; a role pauses half its replicas"),
     "drop": ("PROCESS", "SIGKILL, and it does not come back until undone: postgres, redis, s3, mail or a replica"),
-    "cut": ("ROLE", "the other roles no longer reach this one: HAProxy closes its internal frontend"),
+    "cut": ("ROLE", "the other roles no longer reach this one: HAProxy drops what they ask it, without a word"),
+    "slow": ("ROLE", "what other roles ask this one reaches it half a second later, by HAProxy"),
     "zone": ("NUMBER", "an availability zone away: the replica of this number of every role is dropped"),
     "connections": ("NUMBER", "so many connections to PostgreSQL are held open by somebody else"),
 }
@@ -82,7 +83,7 @@ class Faults:
                 return self._half(what) if what in ROLES else [self.fleet.find(what).name]
             case "drop":
                 return [self.fleet.find(what).name]
-            case "cut":
+            case "cut" | "slow":
                 if what not in ROLES:
                     raise FleetError(f"there is no role '{what}', expected one of {', '.join(ROLES)}")
                 return [what]
@@ -111,8 +112,8 @@ class Faults:
                 pause(self.fleet.find(name))
             case "drop" | "zone":
                 self.fleet.find(name).hold()
-            case "cut":
-                await balancer.command(self.fleet.folder.admin, f"disable frontend {name}-peers")
+            case "cut" | "slow":
+                await self._command(f"add acl {balancer.faulty(self.fleet.layout, fault)} {name}-peers")
             case "connections":
                 await self._hold_connections(int(name))
 
@@ -123,10 +124,14 @@ class Faults:
                     os.kill(pid, signal.SIGCONT)
             case "drop" | "zone":
                 self.fleet.find(name).release()
-            case "cut":
-                await balancer.command(self.fleet.folder.admin, f"enable frontend {name}-peers")
+            case "cut" | "slow":
+                await self._command(f"clear acl {balancer.faulty(self.fleet.layout, fault)}")
             case "connections":
                 await self._let_go()
+
+    async def _command(self, line: str) -> None:
+        if said := (await balancer.command(self.fleet.folder.admin, line)).strip():
+            raise FleetError(f"HAProxy does not '{line}': {said}")
 
     async def _hold_connections(self, number: int) -> None:
         await self._let_go()

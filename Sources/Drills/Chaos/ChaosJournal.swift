@@ -38,7 +38,7 @@ public struct ChaosJournal: Sendable {
     }
 
     let experiment: JSON
-    let start: Timestamp
+    var start: Timestamp
     private var end: Timestamp?
     private var outcome = ChaosRunner.Outcome()
     private var before: [(Run, Bool)] = []

@@ -46,6 +46,7 @@ public actor ChaosRun {
     ///
     /// - Parameter interruption: returns when somebody wants the end; cancelled when there is nothing more to wait for.
     public func run(until interruption: @escaping @Sendable () async -> Void) async throws -> ChaosRunner.Outcome {
+        journal.start = clock.now()
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await self.forward() }
             tasks.addTask { await interruption() }
