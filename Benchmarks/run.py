@@ -438,8 +438,8 @@ For the eye: django-oscar with PostgreSQL on such a machine makes 4.75 orders/s 
 
 - The server under test is pinned to one core and [wrk](https://github.com/wg/wrk) to another, on the same machine over
   loopback, unless a row says otherwise. Each figure is the median of {rounds} runs of {seconds} s; what is compared
-  takes turns. wrk sends the next request when the last is answered, so its percentiles leave out the wait of requests
-  that an open crowd would have sent.
+  takes turns. wrk sends the next request when the last is answered, and guesses in its percentiles the wait of requests
+  that an open crowd would have sent; [souk load](load.md) sends those.
 - nginx runs with one worker, sendfile, an open-file cache and no log, and serves files that hold the very bytes that
   Souk answered. A read from Souk's edge cache does the work that nginx does: parse, look up, write. A read that misses
   it costs more; search shows such a read.

@@ -27,7 +27,7 @@ final class PostgresCore: Sendable {
             // Nobody waits for it: the primary has the same.
             var impatient = options
             impatient.patience = .zero
-            let reading = PostgresSettings(url: url, schema: schema, role: .reader, options: impatient)
+            let reading = PostgresSettings(url: url, schema: schema, role: .replica, options: impatient)
             return queue(.replica, options.readers) { Self.readAll(from: $0, reading) }
         }
     }

@@ -4,6 +4,8 @@ import Kernel
 struct PostgresSettings: Sendable {
     enum Role: String {
         case writer, reader
+        /// Of a server that may be away: then the primary is read.
+        case replica
         /// Changes the schema: as long as it takes.
         case migration
         /// Reads all there is, and pauses between two rows for as long as it likes.
