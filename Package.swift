@@ -30,6 +30,9 @@ let nio: [Target.Dependency] = [
     .product(name: "NIOPosix", package: "swift-nio"),
     .product(name: "NIOHTTP1", package: "swift-nio"), compression,
 ]
+let tls: [Target.Dependency] = [
+    .product(name: "NIOSSL", package: "swift-nio-ssl"), .product(name: "NIOTLS", package: "swift-nio"),
+]
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 let tracing: Target.Dependency = .product(name: "Tracing", package: "swift-distributed-tracing")
 let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
@@ -61,6 +64,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
@@ -101,7 +105,7 @@ let package = Package(
 
         // The drills speak HTTP to a shop from outside: they see its contracts and none of its services.
         library(
-            "Drills", ["Kernel", "Contracts", collections, heap, histogram] + nio,
+            "Drills", ["Kernel", "Contracts", collections, heap, histogram] + nio + tls,
             resources: [.embedInCode("Resources")]),
 
         .executableTarget(
@@ -139,7 +143,7 @@ let package = Package(
         test(
             "Notifications",
             ["Notifications", "Wire", "PostgresPeer", "LoopbackPeer", crypto, lifecycle, logging] + seams),
-        test("Drills", ["Drills", "Kernel", "Contracts", histogram] + nio),
+        test("Drills", ["Drills", "Kernel", "Contracts", histogram] + nio + tls),
         test("Storefront", ["Storefront", "Wire", "Contracts", "Kernel"]),
         test("Tidy", []),
     ],

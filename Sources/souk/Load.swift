@@ -36,6 +36,8 @@ struct Load: AsyncParsableCommand {
     @Option(help: "For one answer.") var timeout = "10s"
     @Option(help: "Event loops, 1 to 64.") var threads = 1
     @Option(help: "What must hold, such as 'p99<500ms'; may be given again.") var threshold: [String] = []
+    @Option(help: "For https: a PEM file of who may sign the shop's certificate; the system's list without.")
+    var ca: String?
     @Option(help: "A file for the result as JSON, or - for standard output.") var json: String?
     @Option(help: "A file for the report as a page.") var html: String?
     @Option(help: "A host besides this machine that welcomes load; may be given again (SOUK_LOAD_ALLOW).")
@@ -77,7 +79,7 @@ struct Load: AsyncParsableCommand {
         let result: LoadResult
         do {
             if case .journeys(var mix) = plan.errand {
-                try mix.use(try await Catalogue.learn(from: plan.target, headers: plan.headers), of: plan.target)
+                try mix.use(try await plan.catalogue(), of: plan.target)
                 plan.errand = .journeys(mix)
             }
             result = try await run(plan)
@@ -99,6 +101,7 @@ struct Load: AsyncParsableCommand {
         let mix = try visits.mix()
         var plan = LoadPlan(target: target, arrivals: when, errand: mix.map { .journeys($0) } ?? .page)
         plan.duration = duration
+        plan.authorities = ca
         plan.headers = visits.header
         plan.clients = Clients(rawValue: visits.clients) ?? .one
         plan.connections = connections ?? (arrivals.isOpen ? 1_000 : arrivals.spike ? 100 : 50)

@@ -8,6 +8,7 @@ import Testing
         arguments: [
             ("http://127.0.0.1:8080", "127.0.0.1", 8080, "/"),
             ("HTTP://Shop.example/a?b=c", "Shop.example", 80, "/a?b=c"),
+            ("https://shop.example/a", "shop.example", 443, "/a"), ("https://a:80", "a", 80, "/"),
             ("http://[::1]:81/x", "::1", 81, "/x"), ("http://localhost?q=1", "localhost", 80, "/?q=1"),
         ])
     func read(_ url: String, _ host: String, _ port: Int, _ path: String) throws {
@@ -18,7 +19,7 @@ import Testing
     @Test(
         "what is no plain HTTP URL is named",
         arguments: [
-            "", "127.0.0.1:8080", "https://shop.example", "ftp://x", "http://", "http://:80", "http://a:0",
+            "", "127.0.0.1:8080", "ftp://x", "https://", "http://", "http://:80", "http://a:0",
             "http://a:99999",
             "http://a:+1", "http://user@a", "http://a/b c", "http://a/#f", "http://a/\r\nX: y", "http://[::1",
             "http://é",

@@ -3,9 +3,11 @@
 import asyncio
 import json
 import re
+import ssl
 import subprocess
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import httpx
 import pytest
@@ -32,18 +34,18 @@ def is_whole(found: dict) -> bool:
 class Peer:
     """A server on a thread of its own that answers each request with what `answer` says."""
 
-    def __init__(self, answer: Callable[[str], bytes]):
-        self.answer, self.requests = answer, []
+    def __init__(self, answer: Callable[[str], bytes], encryption: ssl.SSLContext | None = None):
+        self.answer, self.requests, self.encryption = answer, [], encryption
         self.loop = asyncio.new_event_loop()
         started = threading.Event()
         self.thread = threading.Thread(target=self._run, args=(started,))
         self.thread.start()
         started.wait()
-        self.url = f"http://127.0.0.1:{self.port}/"
+        self.url = f"{'https' if encryption else 'http'}://127.0.0.1:{self.port}/"
 
     def _run(self, started: threading.Event) -> None:
         asyncio.set_event_loop(self.loop)
-        server = self.loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0))
+        server = self.loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self.encryption))
         self.port = server.sockets[0].getsockname()[1]
         started.set()
         self.loop.run_forever()
@@ -73,8 +75,8 @@ class Peer:
 def peer():
     peers = []
 
-    def make(answer: Callable[[str], bytes]) -> Peer:
-        peers.append(Peer(answer))
+    def make(answer: Callable[[str], bytes], encryption: ssl.SSLContext | None = None) -> Peer:
+        peers.append(Peer(answer, encryption))
         return peers[-1]
 
     yield make
@@ -195,7 +197,7 @@ def test_hosts_that_nobody_named_are_left_alone():
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (["https://127.0.0.1/"], "https"),
+        (["ftp://127.0.0.1/"], "https"),
         (["--rate", "5", "--spike"], "--spike"),
         (["--rate", "x"], "--rate"),
         (["--stage", "30s"], "--stage"),
@@ -248,6 +250,44 @@ def test_a_trace_is_followed(peer, tmp_path, shared_file):
     real = shared_file("traffic/requests-per-minute-29-days.csv")
     found, _ = load(peer(ok).url, "--trace", real, "--from", "17869", "--speed", "60", "--duration", "1s")
     assert found["visits"]["begun"] == 409, "the busiest minute"
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    def make(owner: str) -> tuple[ssl.SSLContext, Path]:
+        """Signed by itself: the server's, and the file of who vouches for it."""
+        key, file = tmp_path / f"{owner}.key", tmp_path / f"{owner}.pem"
+        command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+        command += ["-days", "2", "-subj", "/CN=shop", "-addext", f"subjectAltName={owner}"]
+        subprocess.run([*command, "-keyout", key, "-out", file], check=True, capture_output=True)
+        encryption = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        encryption.load_cert_chain(file, key)
+        return encryption, file
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "stranger"),
+    [("DNS:localhost", "localhost", "127.0.0.1"), ("IP:127.0.0.1", "127.0.0.1", None)],
+)
+def test_over_https_a_shop_has_to_prove_who_it_is(peer, certificate, owner, name, stranger):
+    encryption, file = certificate(owner)
+    url = peer(ok, encryption).url.replace("127.0.0.1", name)
+    found, _ = load(url, "--requests", 50, "--ca", file)
+    assert found["total"]["statuses"] == {"200": 50}
+    assert found["target"] == url
+
+    def refusal(*arguments) -> str:
+        _, result = load(*arguments, "--timeout", "2s", check=False)
+        assert result.returncode == 1
+        return result.stderr
+
+    assert "does not prove who it is" in refusal(url), "nobody trusts that certificate"
+    if stranger:
+        assert "does not prove who it is" in refusal(url.replace(name, stranger), "--ca", file)
+    assert "does not speak TLS" in refusal(peer(ok).url.replace("http:", "https:"))
+    assert "missing.pem" in refusal(url, "--ca", file.with_name("missing.pem"))
 
 
 def test_a_stall_is_seen_by_arrivals_on_time_and_hidden_where_visitors_wait(peer):

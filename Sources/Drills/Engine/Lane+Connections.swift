@@ -10,8 +10,9 @@ extension Lane {
         let bound = NIOLoopBound(connection, eventLoop: loop)
         ClientBootstrap(group: loop)
             .connectTimeout(.nanoseconds(timeout))
-            .channelInitializer { channel in
+            .channelInitializer { [encryption] channel in
                 channel.eventLoop.makeCompletedFuture {
+                    try encryption?.add(to: channel)
                     try channel.pipeline.syncOperations.addHandler(bound.value)
                 }
             }

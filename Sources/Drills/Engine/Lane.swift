@@ -21,6 +21,8 @@ final class Lane: NIOScheduledCallbackHandler {
     private let plan: LoadPlan
     private let work: any Work
     let addresses: [SocketAddress]
+    /// Nil for plain HTTP.
+    let encryption: Encryption?
     let timeout: Int64
     private let mostConnections: Int
     private let mostWaiting: Int
@@ -60,13 +62,14 @@ final class Lane: NIOScheduledCallbackHandler {
     private static let breath: Int64 = 100_000_000
 
     init(
-        _ share: Share, _ plan: LoadPlan, _ work: any Work, to addresses: [SocketAddress], on loop: any EventLoop,
-        done: EventLoopPromise<Void>
+        _ share: Share, _ plan: LoadPlan, _ work: any Work, to addresses: [SocketAddress], _ encryption: Encryption?,
+        on loop: any EventLoop, done: EventLoopPromise<Void>
     ) {
         self.loop = loop
         self.plan = plan
         self.work = work
         self.addresses = addresses
+        self.encryption = encryption
         self.done = done
         timeout = plan.timeout.nanoseconds
         mostConnections = share.of(plan.connections)

@@ -4,32 +4,36 @@ public struct DrillError: Error, Equatable, CustomStringConvertible {
     public init(_ description: String) { self.description = description }
 }
 
-/// Where load goes: `http://HOST[:PORT][/PATH]`, plain HTTP/1.1.
+/// Where load goes: `http://HOST[:PORT][/PATH]` or `https://…`, HTTP/1.1.
 public struct Target: Sendable, Equatable {
+    public let isEncrypted: Bool
     /// A name or an address, without brackets.
     public let host: String
     public let port: Int
     /// What is asked for, with its query; `/` if the URL has none.
     public let path: String
 
-    /// - Throws: `DrillError` for anything but an `http` URL of visible ASCII without user, password and fragment.
+    /// - Throws: `DrillError` for anything but an `http` or `https` URL of visible ASCII without user, password and
+    ///   fragment.
     public init(_ url: String) throws {
         func wrong(_ why: String) -> DrillError {
-            DrillError("the target '\(url)' \(why), expected http://HOST[:PORT][/PATH]")
+            DrillError("the target '\(url)' \(why), expected http://HOST[:PORT][/PATH], or https")
         }
         guard url.utf8.count <= Self.longest, url.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
             throw wrong("has a blank or another character that no URL has, or is longer than \(Self.longest)")
         }
-        if url.lowercased().hasPrefix("https://") {
-            throw wrong("is https, and drills speak plain HTTP: give the address behind what ends TLS")
+        isEncrypted = url.lowercased().hasPrefix("https://")
+        guard isEncrypted || url.lowercased().hasPrefix("http://") else {
+            throw wrong("does not begin with http://")
         }
-        guard url.lowercased().hasPrefix("http://") else { throw wrong("does not begin with http://") }
-        let rest = url.dropFirst("http://".count)
+        let rest = url.dropFirst(isEncrypted ? "https://".count : "http://".count)
         let end = rest.firstIndex { "/?#".contains($0) } ?? rest.endIndex
         let authority = rest[..<end]
         let asked = rest[end...]
         guard !authority.contains("@"), !asked.contains("#") else { throw wrong("has a user or a fragment") }
-        (host, port) = try Self.split(authority, wrong)
+        let named: Int?
+        (host, named) = try Self.split(authority, wrong)
+        port = named ?? (isEncrypted ? 443 : 80)
         path = asked.hasPrefix("/") ? String(asked) : "/" + asked
     }
 
@@ -37,7 +41,7 @@ public struct Target: Sendable, Equatable {
 
     private static func split(
         _ authority: Substring, _ wrong: (String) -> DrillError
-    ) throws -> (host: String, port: Int) {
+    ) throws -> (host: String, port: Int?) {
         var host = authority
         var port: Substring?
         if authority.hasPrefix("[") {
@@ -51,7 +55,7 @@ public struct Target: Sendable, Equatable {
             port = authority[authority.index(after: colon)...]
         }
         guard !host.isEmpty else { throw wrong("has no host") }
-        guard let port else { return (String(host), 80) }
+        guard let port else { return (String(host), nil) }
         guard let number = Int(port), (1...65_535).contains(number), port.utf8.allSatisfy({ $0 != 0x2B }) else {
             throw wrong("has the port '\(port)'")
         }
@@ -61,8 +65,16 @@ public struct Target: Sendable, Equatable {
     /// As it stands in the `Host` field.
     public var authority: String {
         let name = host.contains(":") ? "[\(host)]" : host
-        return port == 80 ? name : "\(name):\(port)"
+        return port == (isEncrypted ? 443 : 80) ? name : "\(name):\(port)"
     }
+
+    /// Without a name, then.
+    var isAddress: Bool {
+        host.contains(":")
+            || host.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { UInt8($0) != nil }
+    }
+
+    public var url: String { "\(isEncrypted ? "https" : "http")://\(authority)\(path)" }
 
     /// This machine, by a name or address that can be no other.
     public var isLoopback: Bool {

@@ -22,12 +22,11 @@ public struct Catalogue: Sendable, Equatable {
     private static let pageSize = 200
     private static let shortestWord = 4
 
-    /// Asks the shop, one request after the other.
-    ///
-    /// - Throws: `DrillError` if it does not answer as a Souk does, or sells nothing.
-    public static func learn(from target: Target, headers: [String] = []) async throws -> Catalogue {
-        let survey = Survey(target, headers)
+    fileprivate static func learn(for other: LoadPlan) async throws -> Catalogue {
+        let target = other.target
+        let survey = Survey(target, other.headers)
         var plan = LoadPlan(target: target, arrivals: .closed(visits: 1), errand: .page)
+        plan.authorities = other.authorities
         plan.connections = 1
         plan.attempts = 5
         let result = try await LoadRun(plan, survey).run()
@@ -102,4 +101,11 @@ public struct Catalogue: Sendable, Equatable {
             return survey.ask("/api/products/" + handle.percentEncoded())
         }
     }
+}
+
+extension LoadPlan {
+    /// What its target sells: asks the shop, one request after the other.
+    ///
+    /// - Throws: `DrillError` if it does not answer as a Souk does, or sells nothing.
+    public func catalogue() async throws -> Catalogue { try await Catalogue.learn(for: self) }
 }

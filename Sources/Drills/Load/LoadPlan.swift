@@ -21,6 +21,8 @@ public struct LoadPlan: Sendable {
     public typealias Acknowledge = @Sendable (_ order: OrderID, _ total: Money?, _ key: String) throws -> Void
 
     public var target: Target
+    /// For `https`: a PEM file of those who may sign the target's certificate; the system's list if nil.
+    public var authorities: String?
     public var arrivals: Arrivals
     /// For closed arrivals; open ones end with their schedule.
     public var duration: Duration?

@@ -127,7 +127,7 @@ public struct LoadResult: Codable, Sendable {
 
 extension LoadResult {
     init(_ book: Book, _ plan: LoadPlan, steps names: [String]) {
-        target = "http://\(plan.target.authority)\(plan.target.path)"
+        target = plan.target.url
         if case .open = plan.arrivals { arrivals = "open" } else { arrivals = "closed" }
         clients = plan.clients.rawValue
         seed = plan.seed

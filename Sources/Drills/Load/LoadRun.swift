@@ -42,10 +42,15 @@ public final class LoadRun: Sendable {
     /// - Parameter watch: told once a second, and at the end.
     /// - Throws: `DrillError` if the target's name means nothing, and what `plan.acknowledge` threw.
     public func run(watching watch: @escaping @Sendable (LoadProgress) -> Void = { _ in }) async throws -> LoadResult {
-        let addresses = try await plan.target.addresses()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: plan.threads)
         do {
-            try await run(on: group, addresses, watch)
+            let addresses = try await plan.target.addresses().reachable(
+                on: group, timeout: .nanoseconds(plan.timeout.nanoseconds))
+            let encryption =
+                try plan.target.isEncrypted ? Encryption(to: plan.target, authorities: plan.authorities) : nil
+            try await encryption?.check(
+                addresses[0], on: group, timeout: .nanoseconds(plan.timeout.nanoseconds))
+            try await run(on: group, addresses, encryption, watch)
         } catch {
             try await group.shutdownGracefully()
             throw error
@@ -66,7 +71,7 @@ public final class LoadRun: Sendable {
     }
 
     private func run(
-        on group: MultiThreadedEventLoopGroup, _ addresses: [SocketAddress],
+        on group: MultiThreadedEventLoopGroup, _ addresses: [SocketAddress], _ encryption: Encryption?,
         _ watch: @escaping @Sendable (LoadProgress) -> Void
     ) async throws {
         var made: [NIOLoopBound<Lane>] = []
@@ -77,7 +82,8 @@ public final class LoadRun: Sendable {
             let share = Lane.Share(number: number, lanes: plan.threads)
             made.append(
                 try await loop.submit { [plan, work] in
-                    NIOLoopBound(Lane(share, plan, work, to: addresses, on: loop, done: done), eventLoop: loop)
+                    NIOLoopBound(
+                        Lane(share, plan, work, to: addresses, encryption, on: loop, done: done), eventLoop: loop)
                 }.get())
             ends.append(done.futureResult)
         }
@@ -124,11 +130,11 @@ public final class LoadRun: Sendable {
 }
 
 extension Target {
-    /// Looked up once, off the cooperative pool.
+    /// All that the name stands for, looked up once, off the cooperative pool.
     fileprivate func addresses() async throws -> [SocketAddress] {
         let pool = BlockingPool(name: "resolver", threads: 1)
         do {
-            return [try await pool.run { try SocketAddress.makeAddressResolvingHost(host, port: port) }]
+            return try await pool.run { try SocketAddress.all(host: host, port: port) }
         } catch {
             throw DrillError("\(host) cannot be found: \(error)")
         }
