@@ -1,3 +1,5 @@
+public import Kernel
+
 /// What is wrong with a backup, a key, or the shop that is to be restored. Each says what to do where something can be
 /// done.
 public enum BackupError: Error, Sendable, Equatable {
@@ -21,6 +23,9 @@ public enum BackupError: Error, Sendable, Equatable {
     case invalidPolicy(String)
     case exists(backup: String)
     case missingObjects(count: Int, first: String)
+    /// A continuous copy cannot be followed beyond this. `reach` is the last good moment.
+    case brokenLog(key: String, detail: String, reach: Timestamp)
+    case noLog(until: Timestamp?, place: String)
 }
 
 extension BackupError: CustomStringConvertible {
@@ -55,6 +60,12 @@ extension BackupError: CustomStringConvertible {
         case .exists(let backup): "a backup \(backup) has been begun already: try again"
         case .missingObjects(let count, let first):
             "\(count) pictures are not there any more or damaged (the first: \(first)): --no-objects restores without"
+        case .brokenLog(let key, let detail, let reach):
+            "\(key) is \(detail): this continuous copy can be restored --until \(reach) at the latest"
+        case .noLog(let until?, let place):
+            "no continuous copy in \(place) goes back to \(until): `souk backup list` shows what there is"
+        case .noLog(nil, let place):
+            "there is no complete continuous copy in \(place): `souk backup list` shows what there is"
         }
     }
 }

@@ -40,6 +40,9 @@ public struct BackupKey: Sendable, CustomStringConvertible, CustomReflectable {
         case content = "souk backup 1 content"
         case contentNames = "souk backup 1 content names"
         case fingerprint = "souk backup 1 fingerprint"
+        case logParts = "souk log 1 parts"
+        case logManifest = "souk log 1 manifest"
+        case logCuts = "souk log 1 cuts"
     }
 
     func derived(for purpose: Purpose, salt: [UInt8] = []) -> SymmetricKey {

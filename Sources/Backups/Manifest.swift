@@ -23,6 +23,8 @@ public struct Manifest: Codable, Sendable, Equatable {
     public var objects: Objects?
     /// By their number, from 0.
     public var parts: [Part]
+    /// Of the base of a continuous copy: what its engine has to know of it. Nil in a backup.
+    public var details: [String: String]?
 
     public struct Encryption: Codable, Sendable, Equatable {
         public var cipher: String
@@ -92,7 +94,9 @@ extension Manifest {
     }
 
     /// - Throws: `BackupError` for another key, damage, or a layout of another release.
-    static func read(_ bytes: [UInt8], of backup: String, _ key: BackupKey?) throws -> (Manifest, Sealing) {
+    static func read(
+        _ bytes: [UInt8], of backup: String, _ key: BackupKey?, as kind: Sealing.Kind = .backup
+    ) throws -> (Manifest, Sealing) {
         let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         guard lines.count == 3 else { throw BackupError.damagedManifest(backup: backup, detail: "it is not whole") }
         let manifest = try unproved(bytes, of: backup)
@@ -105,7 +109,7 @@ extension Manifest {
         guard let salt = Hex.bytes(manifest.encryption?.salt ?? "") else {
             throw BackupError.damagedManifest(backup: backup, detail: "its salt is not hexadecimal")
         }
-        let sealing = Sealing(key, salt: salt)
+        let sealing = Sealing(key, salt: salt, of: kind)
         guard sealing.mark(Array(lines[0])) == String(decoding: lines[1], as: UTF8.self) else {
             throw BackupError.damagedManifest(backup: backup, detail: "it is not what was written")
         }

@@ -14,6 +14,13 @@ struct SealedPart: Sendable {
         _ rows: [UInt8], count: Int, number: Int, name: String, of backup: String, _ sealing: Sealing
     ) throws -> SealedPart {
         let key = Manifest.key(of: backup, part: number, name)
+        return try seal(rows, count: count, number: number, name: name, at: key, sealing)
+    }
+
+    /// - Parameter key: where it will be kept; it opens nowhere else.
+    static func seal(
+        _ rows: [UInt8], count: Int, number: Int, name: String, at key: String, _ sealing: Sealing
+    ) throws -> SealedPart {
         let bytes = try sealing.seal(try Deflate.pack(rows), number: number, name: key)
         let entry = Manifest.Part(
             name: name, rows: count, size: rows.count, bytes: bytes.count, sha256: hash(bytes))

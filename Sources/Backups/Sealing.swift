@@ -16,9 +16,24 @@ struct Sealing: Sendable {
     private let parts: SymmetricKey?
     private let manifest: SymmetricKey?
 
-    init(_ key: BackupKey?, salt: [UInt8]) {
-        parts = key?.derived(for: .parts, salt: salt)
-        manifest = key?.derived(for: .manifest, salt: salt)
+    /// A key for one of them opens nothing of the others.
+    enum Kind {
+        case backup
+        /// The base of a continuous copy, and its manifest.
+        case base
+        /// What a continuous copy has beyond its base.
+        case cuts
+    }
+
+    init(_ key: BackupKey?, salt: [UInt8], of kind: Kind = .backup) {
+        let purpose: BackupKey.Purpose =
+            switch kind {
+            case .backup: .parts
+            case .base: .logParts
+            case .cuts: .logCuts
+            }
+        parts = key?.derived(for: purpose, salt: salt)
+        manifest = key?.derived(for: kind == .backup ? .manifest : .logManifest, salt: salt)
     }
 
     func seal(_ bytes: [UInt8], number: Int, name: String) throws -> [UInt8] {
@@ -39,6 +54,21 @@ struct Sealing: Sendable {
         } catch {
             throw BackupError.damagedPart(key: name, detail: "it is not what was sealed under this name")
         }
+    }
+
+    /// With a nonce at random, for what another process may go on with: two must not seal under one number.
+    func seal(_ bytes: [UInt8], name: String) throws -> [UInt8] {
+        guard let parts else { return bytes }
+        let box = try AES.GCM.seal(bytes, using: parts, authenticating: Array(name.utf8))
+        return Array(box.nonce) + Array(box.ciphertext) + Array(box.tag)
+    }
+
+    func open(_ bytes: [UInt8], name: String) throws -> [UInt8] {
+        guard let parts else { return bytes }
+        guard let box = try? AES.GCM.SealedBox(combined: bytes),
+            let opened = try? AES.GCM.open(box, using: parts, authenticating: Array(name.utf8))
+        else { throw BackupError.damagedPart(key: name, detail: "it is not what was sealed under this name") }
+        return Array(opened)
     }
 
     private static let tagBytes = 16
