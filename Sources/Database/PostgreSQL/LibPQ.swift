@@ -44,6 +44,7 @@ struct LibPQ: Sendable {
 
     let putCopyData: @convention(c) (Connection?, Text?, Int32) -> Int32
     let putCopyEnd: @convention(c) (Connection?, Text?) -> Int32
+    let getCopyData: @convention(c) (Connection?, UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?, Int32) -> Int32
 
     let sendQuery: @convention(c) (Connection?, Text?) -> Int32
     let sendPrepare: @convention(c) (Connection?, Text?, Text?, Int32, Types?) -> Int32
@@ -111,6 +112,7 @@ struct LibPQ: Sendable {
         getResult = try find("PQgetResult")
         putCopyData = try find("PQputCopyData")
         putCopyEnd = try find("PQputCopyEnd")
+        getCopyData = try find("PQgetCopyData")
         sendQuery = try find("PQsendQuery")
         sendPrepare = try find("PQsendPrepare")
         sendDescribe = try find("PQsendDescribePrepared")

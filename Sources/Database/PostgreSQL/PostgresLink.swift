@@ -19,8 +19,8 @@ struct PostgresLost: Error {
 ///
 /// Nothing waits without an end: neither connecting, nor sending, nor an answer.
 final class PostgresLink {
-    private let library: LibPQ
-    private let handle: LibPQ.Connection
+    let library: LibPQ
+    let handle: LibPQ.Connection
     private let answerTimeout: Duration?
     /// Commands that were sent since the last synchronisation.
     private var sent = 0
@@ -28,8 +28,9 @@ final class PostgresLink {
     private var owed: Int?
     private(set) var isLost = false
 
+    /// - Parameter isPipelined: not where commands are those of replication, which a pipeline does not take.
     /// - Throws: `PostgresLost`, with what the server or the network said.
-    init(_ parameters: [String: String], answerTimeout: Duration?) throws {
+    init(_ parameters: [String: String], answerTimeout: Duration?, isPipelined: Bool = true) throws {
         let library = try LibPQ.load()
         self.library = library
         self.answerTimeout = answerTimeout
@@ -43,7 +44,8 @@ final class PostgresLink {
         guard library.status(opened) == CONNECTION_OK else { throw lost() }
         // By default notices go to the standard error.
         _ = library.setNoticeReceiver(opened, { _, _ in }, nil)
-        guard library.setNonblocking(opened, 1) == 0, library.enterPipeline(opened) == 1 else { throw lost() }
+        guard library.setNonblocking(opened, 1) == 0 else { throw lost() }
+        guard !isPipelined || library.enterPipeline(opened) == 1 else { throw lost() }
     }
 
     deinit { library.finish(handle) }
@@ -182,6 +184,16 @@ final class PostgresLink {
             default: throw lost()
             }
         }
+    }
+
+    /// Whether something came within that time.
+    func waitForInput(within limit: Duration) throws -> Bool {
+        var descriptor = pollfd(fd: library.socket(handle), events: Int16(POLLIN), revents: 0)
+        let count = poll(&descriptor, 1, Int32(clamping: max(0, limit.microseconds / 1_000)))
+        if count < 0, errno != EINTR { throw lost(String(cString: strerror(errno))) }
+        guard count > 0 else { return false }
+        guard library.consumeInput(handle) == 1 else { throw lost() }
+        return true
     }
 
     /// - Returns: what is possible now.

@@ -26,6 +26,8 @@ final class PostgresResult {
     var isAnswer: Bool { status != PGRES_PIPELINE_ABORTED }
     var isSynchronisation: Bool { status == PGRES_PIPELINE_SYNC }
     var takesCopy: Bool { status == PGRES_COPY_IN }
+    var givesCopy: Bool { status == PGRES_COPY_OUT }
+    var copiesBothWays: Bool { status == PGRES_COPY_BOTH }
     var isEmptyStatement: Bool { status == PGRES_EMPTY_QUERY }
 
     var refusal: PostgresRefusal? {
