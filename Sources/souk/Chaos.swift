@@ -14,6 +14,7 @@ struct Chaos: AsyncParsableCommand {
             Examples:
               souk chaos list
               souk chaos run deploy/chaos/fleet-kill-half.json --journal journal.json
+              souk chaos run deploy/chaos/fleet-kill-half.json --shoppers 300 --html kill.html
               souk chaos run deploy/chaos/cluster-kill-half.json --allow souk-staging
               souk chaos undo
             """,
@@ -53,50 +54,71 @@ struct ChaosRunCommand: AsyncParsableCommand {
             What a drill that was killed has left is undone first. Ctrl-C ends the method, and then everything is \
             undone.
 
-            Example: souk chaos run deploy/chaos/fleet-*.json
+            With --shoppers the verdict is theirs, too: of their steps less than 0.1 % fail for good, all is steady \
+            again within 10 s, and the audit that the experiment names finds nothing. An experiment may expect \
+            something else.
+
+            Examples:
+              souk chaos run deploy/chaos/fleet-*.json
+              souk chaos run deploy/chaos/fleet-kill-half.json --shoppers 300 --html kill.html --json kill.json
             """)
 
     @Argument(help: "Experiments.") var files: [String]
+    @OptionGroup(title: "Shoppers") var shoppers: ChaosShoppers
     @Option(help: "A file for the journal, in the toolkit's shape; of several experiments a list.") var journal: String?
+    @Option(help: "A file for the result as JSON, or - for standard output; of several experiments a list.")
+    var json: String?
+    @Option(help: "A file for the report as a page; of one experiment.") var html: String?
     @Option(help: "always, deviated or never.") var rollback = "always"
     @OptionGroup var place: ChaosPlace
-    @Flag(help: "Print the journals as JSON.") var json = false
 
     func validate() throws {
         guard ChaosRunner.Rollback(rawValue: rollback) != nil else {
             throw ValidationError("--rollback is '\(rollback)', expected always, deviated or never")
         }
+        if html != nil, files.count > 1 { throw ValidationError("--html is the report of one experiment") }
+        do {
+            try shoppers.check()
+        } catch let error as DrillError {
+            throw ValidationError(error.description)
+        }
     }
 
     func run() async throws {
         let experiments = try files.map { (file: $0, experiment: try ChaosFiles.read($0)) }
-        let output = try journal.map(OutputFile.init)
+        let outputs = try (
+            journal: journal.map(OutputFile.init), html: html.map(OutputFile.init),
+            json: json.flatMap { $0 == "-" ? nil : $0 }.map(OutputFile.init)
+        )
         let allowed = try await place.allowed()
         let environment = place.environment()
         let ledger = try await place.ledger()
-        let drill = ChaosDrill(ledger: ledger, environment: environment, allowed: allowed)
+        let drill = ChaosDrill(ledger: ledger, environment: environment, allowed: allowed, shoppers: shoppers)
         // All are looked at before the first does anything.
         let runs = try experiments.map { file, experiment in
             try drill.prepare(experiment, file, ChaosRunner.Rollback(rawValue: rollback) ?? .always)
         }
         try await drill.undoLeft()
-        var journals: [JSON] = []
-        var isHeld = true
+        var results: [ChaosResult] = []
         for (run, (file, experiment)) in zip(runs, experiments) {
             experiment.warnings.forEach(Console.complain)
             Console.complain(experiment.title)
-            let outcome = try await drill.run(run)
-            journals.append(await run.journal.json)
-            isHeld = isHeld && outcome.isHeld
-            let verdict = ChaosDrill.verdict(outcome)
-            if json { Console.complain("\(file): \(verdict)") } else { Console.say("\(file): \(verdict)") }
+            let result = try await drill.result(of: run, experiment, file)
+            results.append(result)
+            if json == "-" { Console.complain(result.summary) } else { Console.say(result.summary) }
+            let outcome = result.outcome
             if outcome.status == .interrupted || (outcome.leavesTraces && experiments.count > 1) { break }
         }
-        let all = journals.count == 1 ? journals[0] : .array(journals)
-        try output?.write("\(all)\n")
-        if json { Console.say("\(all)") }
-        if !isHeld { throw ExitCode(1) }
+        try outputs.journal?.write("\(Self.one(or: results.map(\.journal.json)))\n")
+        if let first = results.first { try outputs.html?.write(ChaosPage(first).html) }
+        let all = Self.one(or: try results.map { try JSON(encoding: $0) })
+        try outputs.json?.write("\(all)\n")
+        if json == "-" { Console.say("\(all)") }
+        if !results.allSatisfy(\.passed) { throw ExitCode(1) }
     }
+
+    /// Of one experiment its own, of several a list.
+    private static func one(or all: [JSON]) -> JSON { all.count == 1 ? all[0] : .array(all) }
 }
 
 struct ChaosValidate: AsyncParsableCommand {

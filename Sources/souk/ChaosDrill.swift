@@ -10,21 +10,20 @@ struct ChaosDrill {
     let ledger: Ledger
     let environment: [String: String]
     let allowed: [String]
+    var shoppers = ChaosShoppers?.none
 
     /// - Throws: `ValidationError` if it reaches for what is not allowed.
     func prepare(_ experiment: Experiment, _ file: String, _ rollback: ChaosRunner.Rollback) throws -> ChaosRun {
         do {
+            let before = shoppers?.shoppers == nil ? nil : try shoppers?.times().before
             let run = try ChaosRun(
                 experiment, file: file, rollback: rollback, ledger: ledger, environment: { environment[$0] },
-                perform: { [environment, ledger] provider in
-                    let http = OutboundHTTP(connections: 4)
-                    let providers = ChaosProviders(
-                        http: { try await http.send($0) }, environment: environment, ledger: ledger)
-                    let result = await Self.result { try await providers.perform(provider) }
-                    try await http.shutdown()
-                    return try result.get()
-                },
-                say: { Console.complain("  " + $0) })
+                perform: perform, say: { Console.complain("  " + $0) },
+                prelude: {
+                    guard let before else { return }
+                    Console.complain("  shoppers come for \(before.inWords) before anything is broken")
+                    try? await Task.sleep(for: before)
+                })
             for (name, provider) in run.providers { try Reach.check(name, provider, allowed: allowed) }
             return run
         } catch let error as DrillError {
@@ -32,12 +31,79 @@ struct ChaosDrill {
         }
     }
 
+    private func perform(_ provider: Provider) async throws -> JSON {
+        let http = OutboundHTTP(connections: 4)
+        let providers = ChaosProviders(http: { try await http.send($0) }, environment: environment, ledger: ledger)
+        let result = await Self.result { try await providers.perform(provider) }
+        try await http.shutdown()
+        return try result.get()
+    }
+
     private static func result(_ work: () async throws -> JSON) async -> Result<JSON, any Error> {
         do { return .success(try await work()) } catch { return .failure(error) }
     }
 
+    /// With shoppers in the shop, if there are to be any, and the audit at its end.
+    ///
+    /// - Throws: `Failure` if shoppers found no shop, or their orders could not be written down.
+    func result(of run: ChaosRun, _ experiment: Experiment, _ file: String) async throws -> ChaosResult {
+        let result: (outcome: ChaosRunner.Outcome, shoppers: ChaosResult.Shoppers?, audit: ChaosResult.Audit?)
+        do {
+            if let shoppers, shoppers.shoppers != nil {
+                result = try await shopped(run, experiment, shoppers)
+            } else {
+                result = (try await self.run(run), nil, nil)
+            }
+        } catch let error as DrillError {
+            throw Failure(error.description)
+        }
+        return ChaosResult(
+            experiment, file: file, outcome: result.outcome, journal: await run.journal, shoppers: result.shoppers,
+            audit: result.audit, at: SystemClock().now())
+    }
+
+    private func shopped(
+        _ run: ChaosRun, _ experiment: Experiment, _ shoppers: ChaosShoppers
+    ) async throws -> (ChaosRunner.Outcome, ChaosResult.Shoppers?, ChaosResult.Audit?) {
+        let shop = run.text("shop") ?? environment["SHOP_URL"] ?? "http://127.0.0.1:8080"
+        guard var plan = try await shoppers.plan(shop, allowed: allowed) else {
+            return (try await self.run(run), nil, nil)
+        }
+        let told = try Told(shoppers.acknowledged ?? (environment["FLEET"] ?? ".") + "/acknowledged.jsonl")
+        plan.acknowledge = { order, total, key in
+            try told.note(AcknowledgedOrder(order: order, idempotency_key: key, total: total))
+        }
+        let load = LoadRun(plan)
+        async let loaded = load.run { progress in
+            let second = Int(progress.elapsed.inSeconds.rounded())
+            if second > 0, second % 5 == 0 { Console.complain("  shoppers: " + progress.line) }
+        }
+        let outcome: ChaosRunner.Outcome
+        do {
+            outcome = try await self.run(run)
+        } catch {
+            load.end()
+            throw error
+        }
+        let isWhole = outcome.status != .interrupted && outcome.before != false
+        if isWhole { try? await Task.sleep(for: try shoppers.times().after) }
+        let end = SystemClock().now()
+        load.end()
+        let found = try await loaded
+        guard isWhole else { return (outcome, nil, nil) }
+        let seen = try ChaosResult.Shoppers(
+            found, await run.journal, until: end, acknowledged: told.count, expecting: experiment.expectations)
+        return (outcome, seen, try await audit(run, told))
+    }
+
+    private func audit(_ run: ChaosRun, _ told: Told) async throws -> ChaosResult.Audit? {
+        guard let provider = run.audit?.adding(["--acknowledged", told.path]) else { return nil }
+        Console.complain("  audit")
+        return ChaosResult.Audit(try await perform(provider))
+    }
+
     /// Until its end, or until Ctrl-C; in either case it undoes what it did.
-    func run(_ run: ChaosRun) async throws -> ChaosRunner.Outcome {
+    private func run(_ run: ChaosRun) async throws -> ChaosRunner.Outcome {
         let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
         let outcome = try await run.run {
             for await _ in signals { return }
@@ -66,17 +132,6 @@ struct ChaosDrill {
         }
         Console.say("'\(left.title)' is undone")
         return true
-    }
-
-    static func verdict(_ outcome: ChaosRunner.Outcome) -> String {
-        var parts: [String] = []
-        if outcome.before == false { parts.append("not begun: the steady state does not hold") }
-        if outcome.hasDeviated { parts.append("deviated: the steady state did not come back") }
-        if outcome.status == .interrupted { parts.append("interrupted") }
-        if outcome.failedRollbacks > 0 { parts.append("\(outcome.failedRollbacks) rollbacks failed") }
-        if outcome.leavesTraces { parts.append("something is left: `souk chaos undo`") }
-        if parts.isEmpty { parts.append(outcome.isHeld ? "held" : outcome.status.rawValue) }
-        return parts.joined(separator: "; ")
     }
 }
 

@@ -17,6 +17,9 @@ public struct ChaosJournal: Sendable {
             end = start
         }
 
+        var name: String { activity["name"]?.stringValue ?? "" }
+        var isAction: Bool { activity["type"] == "action" }
+
         /// A program that ended with something else than 0.
         var isBadExit: Bool { output["stdout"] != nil && output["status"] != 0 }
 
@@ -41,8 +44,8 @@ public struct ChaosJournal: Sendable {
     var start: Timestamp
     private var end: Timestamp?
     private var outcome = ChaosRunner.Outcome()
-    private var before: [(Run, Bool)] = []
-    private var after: [(Run, Bool)] = []
+    private(set) var before: [(Run, Bool)] = []
+    private(set) var after: [(Run, Bool)] = []
     public internal(set) var run: [Run] = []
     public internal(set) var rollbacks: [Run] = []
 
@@ -53,6 +56,17 @@ public struct ChaosJournal: Sendable {
 
     mutating func add(_ run: Run, isMet: Bool, after isAfter: Bool) {
         if isAfter { after.append((run, isMet)) } else { before.append((run, isMet)) }
+    }
+
+    /// When something was broken; nil if nothing was.
+    ///
+    /// - Parameter expected: names the action that mends it; without one, the first rollback, or else the last action.
+    public func fault(_ expected: Expectations) -> (began: Timestamp, ended: Timestamp)? {
+        let actions = run.filter(\.isAction).sorted { $0.start < $1.start }
+        guard let first = actions.first, let last = actions.last else { return nil }
+        if expected.steadyAgain == .atOnce { return (first.start, first.end) }
+        let named = (actions.dropFirst() + rollbacks).first { $0.name == expected.overWith }
+        return (first.start, (named ?? rollbacks.first)?.start ?? last.end)
     }
 
     mutating func finish(_ outcome: ChaosRunner.Outcome, at end: Timestamp) {

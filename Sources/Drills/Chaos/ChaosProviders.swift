@@ -82,6 +82,15 @@ public struct ChaosProviders: Sendable {
     }
 }
 
+extension Provider {
+    /// A program whose arguments are a list, with more at its end.
+    public func adding(_ words: [String]) -> Provider {
+        guard case .process(var process) = self else { return self }
+        process.arguments = .array((process.arguments?.arrayValue ?? []) + words.map { .string($0) })
+        return .process(process)
+    }
+}
+
 extension Provider.Process {
     /// The program and its arguments, as the toolkit reads them: a list without empty ones, an object's names and
     /// values, or one text for a shell.

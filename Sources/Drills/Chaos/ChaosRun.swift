@@ -13,23 +13,26 @@ public actor ChaosRun {
     private let clock: any WallClock
     private let ledger: Ledger?
     private let say: @Sendable (String) -> Void
+    private let prelude: @Sendable () async -> Void
     private var runner: ChaosRunner
     public private(set) var journal: ChaosJournal
 
     /// - Parameters:
     ///   - ledger: where it is written down what was begun; nil for nowhere.
     ///   - say: is told what is done, a line each.
+    ///   - prelude: between the steady state and the method; cancelled when somebody wants the end.
     /// - Throws: `DrillError` if a variable of the environment is missing or wrong.
     public init(
         _ experiment: Experiment, file: String, rollback: ChaosRunner.Rollback = .always, ledger: Ledger?,
         clock: any WallClock = SystemClock(), environment: (String) -> String?, perform: @escaping Perform,
-        say: @escaping @Sendable (String) -> Void = { _ in }
+        say: @escaping @Sendable (String) -> Void = { _ in }, prelude: @escaping @Sendable () async -> Void = {}
     ) throws {
         self.experiment = experiment
         self.ledger = ledger
         self.clock = clock
         self.perform = perform
         self.say = say
+        self.prelude = prelude
         variables = try Variables(experiment, environment: environment, file: file)
         runner = ChaosRunner(experiment, rollback: rollback)
         journal = ChaosJournal(experiment: experiment.document, start: clock.now())
@@ -39,8 +42,14 @@ public actor ChaosRun {
     public nonisolated var providers: [(name: String, provider: Provider)] {
         ((experiment.hypothesis?.probes ?? []) + experiment.method + experiment.rollbacks).map {
             ($0.name, $0.provider.resolved(by: variables))
-        }
+        } + (audit.map { [("audit", $0)] } ?? [])
     }
+
+    /// What proves that nothing was lost, resolved.
+    public nonisolated var audit: Provider? { experiment.expectations.audit?.resolved(by: variables) }
+
+    /// A value of the configuration, if it is a text.
+    public nonisolated func text(_ name: String) -> String? { variables.configuration[name]?.stringValue }
 
     /// To the end, rollbacks included.
     ///
@@ -70,6 +79,8 @@ public actor ChaosRun {
                 switch runner.next() {
                 case .perform(.rollbacks, _), .strikeOut, .end: break loop
                 case .writeDown:
+                    await prelude()
+                    if Task.isCancelled { break loop }
                     try await ledger?.write(experiment, variables.configuration)
                     runner.done()
                 case .join:

@@ -50,6 +50,7 @@ extension Experiment {
         for (probe, place) in zip(self.hypothesis?.probes ?? [], lists.probes) where probe.tolerance == nil {
             throw place.wrong("has no tolerance", "what its probe's result must be")
         }
+        expectations = try Expectations(root)
         warnings = ([root] + all).filter { $0.member("controls") != nil }.map {
             "\(file): \($0.pointer)/controls are ignored: `chaos run` has them, `souk chaos` has not"
         }

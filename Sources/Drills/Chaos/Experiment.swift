@@ -15,6 +15,8 @@ public struct Experiment: Sendable {
     public var method: [Activity]
     /// Each may run twice, and when nothing was done.
     public var rollbacks: [Activity]
+    /// With shoppers in the shop.
+    public var expectations: Expectations
     /// What is in the file and has no effect here.
     public var warnings: [String]
     /// As it was read.

@@ -66,7 +66,8 @@ public final class LoadRun: Sendable {
         end()
     }
 
-    private func end() {
+    /// The same, of a run that has come to its end: whoever began it has seen enough.
+    public func end() {
         for lane in lanes.withLock({ $0 }) { lane.eventLoop.execute { lane.value.end() } }
     }
 

@@ -23,6 +23,22 @@ struct Chart {
     var y: Axis
     /// What a pointer that rests on the plot is told, from left to right.
     var hints: [(from: Double, to: Double, text: String)] = []
+    /// A time that is shaded.
+    var band: Band?
+    /// Moments, in their order.
+    var marks: [Mark] = []
+
+    struct Band {
+        var name: String
+        var from: Double
+        var to: Double
+    }
+
+    struct Mark {
+        var at: Double
+        /// As in the table that explains it.
+        var number: Int
+    }
 
     private static let width = 1_000.0
     private static let height = 300.0
@@ -74,6 +90,7 @@ struct Chart {
     private func down(_ value: Double) -> Double { (1 - max(0, min(1, y.place(value)))) * Self.height }
 
     private func frame(legend: [(name: String, style: String)], plot: String) -> String {
+        let legend = legend + (band.map { [($0.name, "fault")] } ?? [])
         let keys = legend.map { "<li><span class=\"key \($0.style)\"></span>\($0.name.escaped)</li>" }.joined()
         let grid = y.ticks.map { tick in
             let place = ((1 - tick.place) * Self.height).short
@@ -91,16 +108,48 @@ struct Chart {
             let edge = tick.place > 0.97 ? " class=\"last\"" : tick.place < 0.03 ? " class=\"first\"" : ""
             return "<span\(edge) style=\"left:\((tick.place * 100).short)%\">\(tick.label.escaped)</span>"
         }.joined()
+        let shade = band.map { band in
+            let (left, right) = (across(band.from), across(band.to))
+            return "<rect class=\"fault\" x=\"\(left.short)\" y=\"0\" width=\"\(max(3, right - left).short)\" "
+                + "height=\"\(Self.height.short)\"/>"
+        }
+        let moments = marks.map { "<path class=\"mark\" d=\"M\(across($0.at).short) 0V\(Self.height.short)\"/>" }.joined()
         let spoken = "\(title). \(summary)".escaped
         return """
             <figure>
             <figcaption><h3>\(title.escaped)</h3><p>\(summary.escaped)</p><ul class="legend">\(keys)</ul></figcaption>
-            <div class="plot"><div class="rows" aria-hidden="true">\(rows)</div>
+            <div class="plot">\(badges)<div class="rows" aria-hidden="true">\(rows)</div>
             <svg viewBox="0 0 1000 300" preserveAspectRatio="none" role="img" aria-label="\(spoken)">\
-            \(grid)\(plot)\(targets)</svg>
+            \(shade ?? "")\(grid)\(moments)\(plot)\(targets)</svg>
             <div class="columns" aria-hidden="true">\(columns)</div></div>
             </figure>
             """
+    }
+
+    /// The marks' numbers above the plot; those too near each other share a place.
+    private var badges: String {
+        var groups: [(place: Double, first: Int, last: Int)] = []
+        for mark in marks {
+            let place = max(0, min(1, x.place(mark.at)))
+            if let group = groups.last, place - group.place < Self.leastDistance {
+                groups[groups.count - 1].last = mark.number
+            } else {
+                groups.append((place, mark.number, mark.number))
+            }
+        }
+        guard !groups.isEmpty else { return "" }
+        let spans = groups.map { place, first, last in
+            "<span style=\"left:\((place * 100).short)%\">\(first == last ? "\(first)" : "\(first)–\(last)")</span>"
+        }
+        return "<div class=\"marks\" aria-hidden=\"true\">\(spans.joined())</div>"
+    }
+
+    /// Of the plot's width.
+    private static let leastDistance = 0.06
+
+    static func empty(_ title: String, _ text: String, isWide: Bool = false) -> String {
+        let figure = "<figure><figcaption><h3>\(title)</h3></figcaption><p class=\"none\">\(text)</p></figure>"
+        return isWide ? figure.wide : figure
     }
 }
 
@@ -135,6 +184,9 @@ extension Int {
 }
 
 extension String {
+    /// A figure over both columns.
+    var wide: String { "<figure class=\"wide\">" + dropFirst("<figure>".count) }
+
     /// As it may stand in HTML, in attributes too.
     var escaped: String {
         var out = ""
