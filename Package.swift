@@ -35,6 +35,8 @@ let tls: [Target.Dependency] = [
 ]
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 let tracing: Target.Dependency = .product(name: "Tracing", package: "swift-distributed-tracing")
+/// Rendered charts are YAML.
+let yaml: Target.Dependency = .product(name: "Yams", package: "Yams")
 let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -69,6 +71,7 @@ let package = Package(
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
@@ -113,7 +116,7 @@ let package = Package(
             dependencies: [
                 "Kernel", "Contracts", "Database", "Redis", "Cache", "Objects", "Events", "Mail", "Backups",
                 "Telemetry", "Wire", "Products", "Orders", "Payments", "Users", "Auth", "Notifications", "Storefront",
-                "Drills", arguments, configuration, lifecycle, logging, system, unixSignals,
+                "Drills", arguments, configuration, lifecycle, logging, system, unixSignals, yaml,
             ],
             swiftSettings: strict),
 
