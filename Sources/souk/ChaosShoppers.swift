@@ -54,9 +54,10 @@ struct ChaosShoppers: ParsableArguments {
         let target = try Target(shop)
         try target.check(allowed: allowed)
         var mix = try mix()
-        try mix.use(try await Catalogue.learn(from: target), of: target)
         var plan = LoadPlan(
-            target: target, arrivals: .open(try Schedule(rate: shoppers, for: Self.longest)), errand: .journeys(mix))
+            target: target, arrivals: .open(try Schedule(rate: shoppers, for: Self.longest)), errand: .page)
+        try mix.use(try await plan.catalogue(), of: target)
+        plan.errand = .journeys(mix)
         plan.clients = .many
         plan.connections = Self.mostConnections
         plan.attempts = 5
