@@ -25,6 +25,9 @@ public enum BackupError: Error, Sendable, Equatable {
     case missingObjects(count: Int, first: String)
     /// A continuous copy cannot be followed beyond this. `reach` is the last good moment.
     case brokenLog(key: String, detail: String, reach: Timestamp)
+    /// Of a server: another one's, or the log between is gone.
+    case cannotGoOn(backup: String)
+    case notEmptyFolder(path: String)
     case noLog(until: Timestamp?, place: String)
 }
 
@@ -62,6 +65,8 @@ extension BackupError: CustomStringConvertible {
             "\(count) pictures are not there any more or damaged (the first: \(first)): --no-objects restores without"
         case .brokenLog(let key, let detail, let reach):
             "\(key) is \(detail): this continuous copy can be restored --until \(reach) at the latest"
+        case .cannotGoOn(let backup): "the server does not have the log that the continuous copy \(backup) goes on with"
+        case .notEmptyFolder(let path): "\(path) is not empty: a server is restored into a folder of its own"
         case .noLog(let until?, let place):
             "no continuous copy in \(place) goes back to \(until): `souk backup list` shows what there is"
         case .noLog(nil, let place):

@@ -21,6 +21,7 @@ public struct LogReader: Sendable {
         links = Sealing(backups.key, salt: Hex.bytes(manifest.encryption?.salt ?? "") ?? [], of: .cuts)
     }
 
+    var pool: BlockingPool { backups.pool }
     /// The moment that it shows.
     public var until: Timestamp { cuts.last?.until ?? manifest.taken_at }
     /// How many objects are read: for a bar.

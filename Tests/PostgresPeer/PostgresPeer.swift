@@ -77,6 +77,18 @@ public final class PostgresPeer: Sendable {
     // MARK: Its life
 
     public func start() throws {
+        try startProcess()
+        // One that was restored takes connections only when it has read its log.
+        for attempt in 1... {
+            do {
+                return try Self.run(["psql", url(database: "postgres"), "--command", "SELECT 1"])
+            } catch  where attempt < 300 {
+                usleep(100_000)
+            }
+        }
+    }
+
+    private func startProcess() throws {
         let options = settings.map { "-c '\($0)'" }.joined(separator: " ")
         // After a kill the rest of the old one may still be there for a moment.
         for attempt in 1... {
@@ -107,6 +119,22 @@ public final class PostgresPeer: Sendable {
             throw Failure(description: "the server's process is not known")
         }
         kill(pid, SIGKILL)
+    }
+
+    /// Where the server has all it has.
+    public var dataFolder: String { folder + "/data" }
+    /// Who runs the server, if it is not who runs the tests.
+    public static var owner: String? { getuid() == 0 ? "postgres" : nil }
+
+    /// kill -9, and nothing is left of its data.
+    public func destroy() throws {
+        try kill9()
+        // Its processes see that the first one is gone, and may write until then.
+        for attempt in 1... {
+            do { return try FileManager.default.removeItem(atPath: dataFolder) } catch  where attempt < 50 {
+                usleep(100_000)
+            }
+        }
     }
 
     // MARK: Programs

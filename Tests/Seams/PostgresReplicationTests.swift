@@ -14,7 +14,7 @@ struct PostgresReplicationTests {
         }
     }
 
-    @Test("all that was committed before a moment is in the log up to there, and the slot goes on from what is confirmed")
+    @Test("what was committed before a moment is in the log up to there, and the slot goes on from what is confirmed")
     func log() async throws {
         let server = try PostgresPeer()
         let database = try await PostgresPlace(server.url).openWithNumbers()
@@ -38,7 +38,9 @@ struct PostgresReplicationTests {
                 #expect(piece.start == start + bytes.count)
                 bytes += piece.bytes
             }
-            let row = [42, 4_242_424_242].flatMap { (number: Int64) in withUnsafeBytes(of: number.littleEndian, Array.init) }
+            let row = [42, 4_242_424_242].flatMap { (number: Int64) in
+                withUnsafeBytes(of: number.littleEndian, Array.init)
+            }
             #expect(bytes.firstRange(of: row) != nil)
             try replication.confirm(moment.end)
             return moment.end

@@ -39,7 +39,8 @@ public final class PostgresReplication {
     private static let connectTimeout = "10"
 
     let slot: String
-    let name: String
+    /// The server, without a password.
+    public let name: String
     let link: PostgresLink
     private let questions: PostgresLink
     /// Of the message that came last.
