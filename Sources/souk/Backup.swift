@@ -14,7 +14,7 @@ struct Backup: AsyncParsableCommand {
               export SOUK_BACKUP_KEY=$(openssl rand -base64 32)
               souk backup --to file:/mnt/backups --keep 7d,4w,12m
             """,
-        subcommands: [Make.self, List.self, Verify.self], defaultSubcommand: Make.self)
+        subcommands: [Make.self, Follow.self, List.self, Verify.self], defaultSubcommand: Make.self)
 
     struct Make: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

@@ -21,6 +21,10 @@ struct Restore: AsyncParsableCommand {
     @OptionGroup var options: DataOptions
     @Option(help: "Where it is: file:FOLDER or s3://BUCKET?region=….") var from: String
     @Option(help: "Which one: its ID, or latest.") var at = "latest"
+    @Option(help: "From what `souk backup follow` keeps, as it was at that time (RFC 3339), or latest.")
+    var until: String?
+    @Option(help: "With --until, of a PostgreSQL server: the data folder to make.") var into: String?
+    @Option(help: "With --into: the user who will run the server.") var owner: String?
     @Flag(help: "Delete what the shop has. Only once every part of the backup was found good.") var replace = false
     @Flag(help: "From one that is not encrypted.") var unencrypted = false
     @Flag(help: "Leave the pictures out.") var noObjects = false
@@ -38,6 +42,10 @@ struct Restore: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try await options.settings()
+        if let until {
+            return try await RestoreServer(from: from, until: until, into: into, owner: owner, isJSON: json)
+                .run(settings, isUnencrypted: unencrypted)
+        }
         let began = ContinuousClock.now
         let folder = settings.database.scheme == "sqlite" ? try DataFolder.claim(settings.data) : nil
         defer { folder?.release() }

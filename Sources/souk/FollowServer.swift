@@ -1,0 +1,71 @@
+import Backups
+import Kernel
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
+/// What `souk backup follow` tells: a line an event, or with `--json` a JSON document a line.
+struct FollowReport: Sendable {
+    let isJSON: Bool
+
+    private struct Event: Encodable {
+        var event: String
+        var generation: String?
+        var at: Timestamp?
+        var until: Timestamp?
+        var bytes: Int?
+    }
+
+    func base(_ generation: BackupID, at time: Timestamp, bytes: Int) {
+        if isJSON { return tell(Event(event: "base", generation: generation.description, at: time, bytes: bytes)) }
+        Console.say("\(generation): the base is complete, \(Backup.megabytes(bytes)); it can be restored from \(time)")
+    }
+
+    func resumed(_ generation: BackupID) {
+        if isJSON { return tell(Event(event: "resumed", generation: generation.description)) }
+        Console.say("\(generation) goes on")
+    }
+
+    /// Once a second and more: not into a log.
+    func cut(until time: Timestamp, bytes: Int) {
+        if isJSON { return tell(Event(event: "cut", until: time, bytes: bytes)) }
+        guard Console.isTerminal else { return }
+        Console.write("\rit can be restored until \(time)  ", to: STDERR_FILENO)
+    }
+
+    func trouble(_ text: String) { Console.complain("follow: \(text)") }
+
+    private func tell(_ event: Event) { try? Console.print(json: event) }
+}
+
+/// `souk backup follow` of a shop on PostgreSQL.
+struct FollowServer {
+    let url: String
+    let slot: String
+    let interval: Duration
+    let report: FollowReport
+
+    /// Until SIGTERM or Ctrl-C: then after a last cut.
+    func run(_ place: BackupPlace) async throws {
+        var options = PostgresFollower.Options()
+        options.interval = interval
+        options.slot = slot
+        let report = report
+        let follower = PostgresFollower(
+            LogRepository(place.repository), url: url, release: Souk.version, clock: SystemClock(), options: options
+        ) { event in
+            switch event {
+            case .base(let generation, let time, let bytes): report.base(generation, at: time, bytes: bytes)
+            case .resumed(let generation): report.resumed(generation)
+            case .cut(let until, let bytes): report.cut(until: until, bytes: bytes)
+            case .trouble(let text): report.trouble(text)
+            }
+        }
+        try await StopFlag.watching { stop in try await follower.run { stop.isSet } }
+    }
+}
