@@ -15,7 +15,7 @@ extension Evidence {
         case "load.json":
             load = LoadFacts(source: try place.source("began_at", now), traffic: try Traffic(place))
         case "flood.json": flood = try FloodFacts(place, now)
-        case "audit.json": audit = try AuditFacts(place, source: try place.source("at", now))
+        case "audit.json": audit = try AuditFacts(place, now)
         case "fleet.json": fleet = try FleetFacts(place, now)
         case "region.json": region = try RecoveryFacts(place, now)
         case "recover-sqlite.json": recoveries["sqlite"] = try RecoveryFacts(place, now)
@@ -116,23 +116,31 @@ extension FloodFacts {
 }
 
 extension FaultFacts {
-    static let usualErrorRate = 0.001
-    static let usualSeconds = 10.0
-
     init(_ place: Place, name: String, _ now: Timestamp) throws {
-        source = try place.source("fault_began", now)
+        source = try place.source("at", now)
         self.name = name
         let journal = try place.at("journal")
-        let experiment = journal.member("experiment")
-        tags = try experiment?.list("tags").map { try $0.text() } ?? []
+        let experiment = try journal.at("experiment")
+        tags = try experiment.list("tags").map { try $0.text() }
         hasDeviated = try journal.flag("deviated")
-        errorRate = try place.number("error_rate")
+        verdict = try place.member("verdict")?.text()
+        felt = place.member("error_rate") == nil ? nil : try Felt(place)
+        // What the experiment itself allows: see docs/chaos.md.
+        let expected = try experiment.list("extensions").first { $0.value["name"] == "souk" }
+        allowedErrors = try expected?.member("errors")?.number() ?? 0.001
+        allowedErrorsMeanwhile = try expected?.member("errors_meanwhile")?.number() ?? allowedErrors
+        allowedSeconds = try expected?.member("within")?.number() ?? 10
+        audit = try place.audit(source)
+    }
+}
+
+extension Felt {
+    init(_ place: Place) throws {
+        let rate = try place.number("error_rate")
+        errorsMeanwhile = try place.member("error_rate_meanwhile")?.number() ?? rate
+        errorsOtherwise = try place.member("error_rate_otherwise")?.number() ?? rate
         recoveredAfter = try place.member("recovered_after_seconds")?.number()
-        wasFelt = try place.flag("bit")
-        let targets = place.member("targets")
-        allowedErrorRate = try targets?.member("error_rate")?.number() ?? Self.usualErrorRate
-        allowedSeconds = try targets?.member("recovered_after_seconds")?.number() ?? Self.usualSeconds
-        audit = try place.member("audit").map { try AuditFacts($0, source: source) }
+        bit = try place.flag("bit")
     }
 }
 
@@ -151,23 +159,42 @@ extension RecoveryFacts {
         rpoTarget = try targets?.member("rpo_seconds")?.number() ?? Self.usualRPO
         rtoTarget = try targets?.member("rto_seconds")?.number() ?? Self.usualRTO
         hasPassed = try place.flag("passed")
-        audit = try place.member("audit").map { try AuditFacts($0, source: source) }
+        audit = try place.audit(source)
+    }
+}
+
+extension Place {
+    /// Of a drill that ends with `souk audit`; nil where it ended with something else.
+    fileprivate func audit(_ source: Evidence.Source) throws -> AuditFacts? {
+        guard let place = member("audit"), place.value.arrayValue != nil else { return nil }
+        return try AuditFacts(place, source: source)
+    }
+
+    fileprivate var elements: [Place] {
+        (value.arrayValue ?? []).enumerated().map {
+            Place(file: file, pointer: "\(pointer)/\($0.offset)", value: $0.element)
+        }
     }
 }
 
 extension AuditFacts {
-    /// What `souk audit --json` prints, or its checks alone.
+    /// What `souk audit --json` prints. It is as old as its oldest check.
+    init(_ place: Place, _ now: Timestamp) throws {
+        let times = try place.elements.map { try $0.time("at", now) }
+        try self.init(place, source: Evidence.Source(file: place.file, at: times.min()))
+    }
+
     init(_ place: Place, source: Evidence.Source) throws {
         self.source = source
-        let list = place.value.arrayValue == nil ? try place.at("checks") : place
-        guard let checks = list.value.arrayValue else { throw list.wrong("is no list", "the audit's checks") }
-        self.checks = try checks.enumerated().map { index, check in
-            let check = Place(file: list.file, pointer: "\(list.pointer)/\(index)", value: check)
+        self.checks = try place.elements.map { check in
             return Check(
                 name: try check.text("name"), promise: try check.text("promise"), checked: try check.count("checked"),
                 violations: try check.count("violationCount"), first: check.value["violations"]?[0]?.stringValue)
         }
-        guard !self.checks.isEmpty else { throw list.wrong("is empty", "the audit's checks") }
+        guard !checks.isEmpty else {
+            let here = place.pointer.isEmpty ? "it" : place.pointer
+            throw DrillError("\(place.file): \(here) has no checks, expected what `souk audit --json` prints")
+        }
     }
 }
 

@@ -69,15 +69,27 @@ public struct FaultFacts: Sendable {
     var name: String
     /// The experiment's: `process`, `back end`, `network`, `zone`.
     var tags: [String]
-    var errorRate: Double
-    /// Nil where the steady state did not come back.
-    var recoveredAfter: Double?
+    /// What shoppers felt; nil where nothing was broken, or no shoppers were there.
+    var felt: Felt?
+    /// The drill's own word.
+    var verdict: String?
+    /// The steady state was not there afterwards.
     var hasDeviated: Bool
-    /// Whether shoppers could feel it at all.
-    var wasFelt: Bool
-    var allowedErrorRate: Double
+    /// Shares of steps, 0 to 1: at any time, and while the fault lasted.
+    var allowedErrors: Double
+    var allowedErrorsMeanwhile: Double
     var allowedSeconds: Double
     var audit: AuditFacts?
+}
+
+struct Felt: Sendable {
+    /// Of steps, after all their attempts, 0 to 1: while the fault lasted, and before and after.
+    var errorsMeanwhile: Double
+    var errorsOtherwise: Double
+    /// Seconds; nil where it was not steady again.
+    var recoveredAfter: Double?
+    /// Whether they felt anything at all.
+    var bit: Bool
 }
 
 public struct RecoveryFacts: Sendable {

@@ -24,31 +24,52 @@ extension Score {
     }
 
     private static func grades(_ fault: FaultFacts, _ what: String, weight: Double) -> [Grade] {
-        let allowed = fault.allowedErrorRate
-        let after = fault.recoveredAfter
-        let unfelt = fault.wasFelt ? "" : ", and nobody felt the fault"
+        let felt = fault.felt
+        let verdict = fault.verdict.map { ": \($0)" } ?? ""
         // What nobody felt proves little.
-        let felt = fault.wasFelt ? 1.0 : 0.5
-        let again = fault.wasFelt ? "" : " Run it with more shoppers (--shoppers), so that the fault is felt."
-        let errors = fault.errorRate <= allowed ? 1 : fault.errorRate.share(full: allowed, none: 10 * allowed)
+        let proof = fault.hasDeviated ? 0 : felt?.bit == false ? 0.5 : 1.0
+        let unfelt = felt?.bit == false ? ", and nobody felt the fault" : ""
+        let again = felt?.bit == false ? " Run it with more shoppers (--shoppers), so that the fault is felt." : ""
         return [
             Grade(
-                "\(fault.name).errors", "Shoppers' errors while \(what)", weight * 0.5,
-                expected: "at most \(allowed.asPercent) fail for good",
+                "\(fault.name).errors", "Shoppers' errors while \(what)", weight * 0.5, expected: allowance(fault),
                 remedy: "See what failed in the report; are there two replicas, does the balancer look at /ready, do "
                     + "clients try again with their key?" + again,
-                (fault.hasDeviated ? 0 : errors * felt, "\(fault.errorRate.asPercent) failed\(unfelt)"), fault.source),
+                felt.map {
+                    (
+                        errors($0, fault) * proof,
+                        "\($0.errorsMeanwhile.asPercent) failed for good meanwhile, \($0.errorsOtherwise.asPercent) "
+                            + "otherwise\(unfelt)"
+                    )
+                } ?? (0, "nothing was measured\(verdict)"), fault.source),
             Grade(
                 "\(fault.name).recovery", "Steady again when \(what)", weight * 0.5,
                 expected: "within \(fault.allowedSeconds.asSeconds)",
                 remedy: "See in the report what came back late; docs/runbook.md has a section for each." + again,
-                (
-                    fault.hasDeviated
-                        ? 0
-                        : (after?.share(full: fault.allowedSeconds, none: 2 * fault.allowedSeconds) ?? 0) * felt,
-                    (after.map { "after \($0.asSeconds)" } ?? "not steady again")
-                        + (fault.hasDeviated ? ", the experiment deviated" : unfelt)
-                ), fault.source),
+                felt.map {
+                    (
+                        ($0.recoveredAfter?.share(full: fault.allowedSeconds, none: 2 * fault.allowedSeconds) ?? 0)
+                            * proof,
+                        ($0.recoveredAfter.map { "after \($0.asSeconds)" } ?? "not steady again")
+                            + (fault.hasDeviated ? ", the experiment deviated" : unfelt)
+                    )
+                } ?? (0, "nothing was measured\(verdict)"), fault.source),
         ]
+    }
+
+    private static func allowance(_ fault: FaultFacts) -> String {
+        let (always, meanwhile) = (fault.allowedErrors, fault.allowedErrorsMeanwhile)
+        return meanwhile > always
+            ? "fewer than \(always.asPercent), and \(meanwhile.asPercent) while it lasts"
+            : "fewer than \(always.asPercent)"
+    }
+
+    /// The worse of the two: an experiment may allow more while its fault lasts.
+    private static func errors(_ felt: Felt, _ fault: FaultFacts) -> Double {
+        func share(_ rate: Double, _ allowed: Double) -> Double {
+            rate <= allowed ? 1 : rate.share(full: allowed, none: 10 * allowed)
+        }
+        return min(
+            share(felt.errorsMeanwhile, fault.allowedErrorsMeanwhile), share(felt.errorsOtherwise, fault.allowedErrors))
     }
 }
