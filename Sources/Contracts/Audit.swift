@@ -1,3 +1,5 @@
+public import Kernel
+
 /// One line of `souk audit`: a promise, and what the stored data says of it.
 public struct AuditCheck: Sendable, Codable {
     /// `stock.never-below-zero`.
@@ -9,6 +11,8 @@ public struct AuditCheck: Sendable, Codable {
     /// What breaks it: the first 20, each naming its row.
     public var violations: [String]
     public var violationCount: Int
+    /// When it was looked at, where that is told.
+    public var at: Timestamp?
 
     public var holds: Bool { violationCount == 0 }
 

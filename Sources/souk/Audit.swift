@@ -14,6 +14,7 @@ struct AuditCommand: AsyncParsableCommand {
         abstract: "Check the promises against what is stored.",
         discussion: """
             Reads only, also beside a shop that is running. A line for each promise; exit code 1 if one is broken. \
+            On PostgreSQL it looks as well whether the server puts on the disk what it commits. \
             With --acknowledged every order that a client was told of must exist: a file with a JSON object \
             a line, \
             {"order": "order_…", "idempotency_key": "…", "total": {"amount": 1999, "currency": "GBP"}}.
@@ -29,15 +30,20 @@ struct AuditCommand: AsyncParsableCommand {
     func run() async throws {
         let settings = try await options.settings()
         let told = try acknowledged.map(AcknowledgedLog.read)
+        let clock = SystemClock()
+        let began = clock.now()
         let databases = try await Databases.open(Set(Store.allCases), for: .looking, settings)
-        let checks: [AuditCheck]
+        var checks: [AuditCheck]
         do {
-            checks = try await Audit(databases: databases, clock: SystemClock()).checks(acknowledged: told)
+            checks = try await Audit(databases: databases, clock: clock).checks(acknowledged: told)
+            if let durability = try await Durability.check(databases) { checks.append(durability) }
         } catch {
             await databases.close()
             throw error
         }
         await databases.close()
+        // Who keeps it as evidence wants to know how old it is.
+        for index in checks.indices { checks[index].at = began }
         if json { try Console.print(json: checks) } else { Self.report(checks) }
         if checks.contains(where: { !$0.holds }) { throw ExitCode(1) }
     }

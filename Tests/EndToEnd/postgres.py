@@ -13,13 +13,13 @@ from shop import eventually, free_port
 
 PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parts[-2]))
 MISSING = "needs Debian's postgresql"
-SETTINGS = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off", "shared_buffers=64MB"]
-SETTINGS += ["log_min_messages=fatal"]
+SETTINGS = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "shared_buffers=64MB", "log_min_messages=fatal"]
 
 
 class Postgres:
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, *settings: str):
         self.folder, self.port, self.process = folder, free_port(), None
+        self.settings = [*SETTINGS, *settings]
         # As root, PostgreSQL does not run.
         self.prefix = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.getuid() == 0 else []
         if self.prefix:
@@ -29,7 +29,7 @@ class Postgres:
 
     def start(self) -> "Postgres":
         command = [PROGRAMS[-1] / "postgres", "-D", self.folder / "data", "-p", str(self.port)]
-        for setting in SETTINGS:
+        for setting in self.settings:
             command += ["-c", setting]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen([*self.prefix, *command], stdout=log, stderr=log, cwd="/")
@@ -55,11 +55,12 @@ class Postgres:
 
 
 @contextlib.contextmanager
-def serving() -> Iterator[Postgres]:
+def serving(*settings: str) -> Iterator[Postgres]:
+    """With settings such as `fsync=off` besides."""
     # Not below a folder that is one user's own.
     folder = Path(tempfile.mkdtemp(prefix="souk-postgres-"))
     folder.chmod(0o711)
-    server = Postgres(folder).start()
+    server = Postgres(folder, *settings).start()
     try:
         yield server
     finally:
