@@ -17,6 +17,9 @@ struct LoadArrivals: ParsableArguments {
     @Option(help: "Closed: so many requests in all (visits, with --journey).") var requests: Int?
     @Flag(help: "Closed: 100 connections and 10,000 requests, as `ab -n 10000 -c 100`.") var spike = false
 
+    @Option(help: "So many times as many visitors as the shop can serve, which is learnt first; for 60s.")
+    var flood: Double?
+
     private static let longest = Duration.seconds(86_400)
     private static let usual = Duration.seconds(10)
 
@@ -28,6 +31,10 @@ struct LoadArrivals: ParsableArguments {
                 "--rate, --stage and --trace let visitors arrive; --requests and --spike count them: "
                     + "give one kind")
         }
+        if flood != nil, isOpen || requests != nil || spike {
+            throw DrillError("--flood finds its rates itself: give it without --rate, --stage, --trace and --requests")
+        }
+        if let flood, !(1...100).contains(flood) { throw DrillError("--flood is \(flood), expected 1 to 100 times") }
         if trace != nil, rate != nil || !stage.isEmpty {
             throw DrillError("--trace has rates of its own: give it without --rate and --stage")
         }
@@ -103,11 +110,12 @@ struct LoadVisits: ParsableArguments {
     @Option(help: "one: all from this machine's address; many: another X-Forwarded-For for each visit.")
     var clients = "one"
     @Option(help: "'Name: value', sent with every request; may be given again.") var header: [String] = []
-    @Option(help: "How often a step is tried before its visitor gives up: 1, or 5 with --journey.") var attempts: Int?
+    @Option(help: "How often a step is tried before its visitor gives up: 1, or 5 with --journey but 1 in a flood.")
+    var attempts: Int?
     @Option(help: "A file to append every acknowledged order to, for audit --acknowledged.") var acknowledged: String?
 
-    func check() throws {
-        if journey == nil, think != nil || acknowledged != nil {
+    func check(hasShoppers: Bool = false) throws {
+        if journey == nil, !hasShoppers, think != nil || acknowledged != nil {
             throw DrillError("--think and --acknowledged are about shoppers: give --journey, too")
         }
         if Clients(rawValue: clients) == nil { throw DrillError("--clients is '\(clients)', expected one or many") }
@@ -123,12 +131,15 @@ struct LoadVisits: ParsableArguments {
         }
     }
 
-    func mix() throws -> JourneyMix? {
-        guard let journey else { return nil }
+    /// - Parameter usual: where no `--journey` is given.
+    func mix(usual: String? = nil) throws -> JourneyMix? {
+        guard let journey = journey ?? usual else { return nil }
         var mix = journey.hasSuffix(".json") ? try Self.read(journey) : try JourneyMix(journey)
         if let think {
             mix.usualThink = try Duration(span: think, of: "--think")
             mix.think = [:]
+        } else if usual != nil {
+            mix.usualThink = .zero
         }
         return mix
     }

@@ -113,4 +113,44 @@ import Testing
         try Reach.check("a", http("http://shop.example/"), allowed: ["shop.example"])
         try Reach.check("a", process(["kubectl", "--context", "staging", "get"]), allowed: ["staging"])
     }
+
+    private static func expecting(_ extensions: String) throws -> Expectations {
+        try read(
+            """
+            {"title": "t", "description": "d", "extensions": [{"name": "other"}, {"name": "souk", \(extensions)}],
+             "method": [{"type": "action", "name": "mend", "provider": {"type": "process", "path": "true"}}]}
+            """
+        ).expectations
+    }
+
+    @Test("what it expects with shoppers in the shop stands in its extension") func expectations() throws {
+        let expected = try Self.expecting(
+            """
+            "steady_again": "when it is over", "over_with": "mend", "within": 20, "errors_meanwhile": 1,
+            "audit": {"type": "process", "path": "env", "arguments": ["souk", "audit"]}
+            """)
+        #expect(expected.steadyAgain == .afterwards && expected.overWith == "mend" && expected.within == 20)
+        #expect(expected.errors == 0.001 && expected.errorsMeanwhile == 1)
+        guard case .process(let audit) = expected.audit?.adding(["--acknowledged", "told"]) else {
+            Issue.record("no program")
+            return
+        }
+        #expect(audit.command == ["env", "souk", "audit", "--acknowledged", "told"])
+        let usual = try Self.read(Self.wrapped("")).expectations
+        #expect(usual.steadyAgain == .meanwhile && usual.within == 10 && usual.errors == 0.001 && usual.audit == nil)
+    }
+
+    @Test(
+        "what is wrong in the extension is named",
+        arguments: [
+            (#""steady_again": "soon""#, "/extensions/1/steady_again is 'soon', expected one of 'at once'"),
+            (#""over_with": "nobody""#, "/extensions/1/over_with is 'nobody'"),
+            (#""within": 0"#, "/extensions/1/within is 0, expected a number from 1 to 600"),
+            (#""errors": 2"#, "/extensions/1/errors is 2"), (#""error": 0"#, "/extensions/1 has 'error'"),
+            (#""audit": {"type": "process", "path": "x", "arguments": "y"}"#, "/extensions/1/audit is no program"),
+        ])
+    func wrongExpectations(_ text: String, _ named: String) {
+        let error = #expect(throws: DrillError.self) { try Self.expecting(text) }
+        #expect(error?.description.contains(named) == true, "\(error?.description ?? "")")
+    }
 }

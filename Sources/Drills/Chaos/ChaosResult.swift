@@ -1,3 +1,4 @@
+public import Contracts
 public import Kernel
 
 /// What came of an experiment: the JSON that `souk chaos run --json` writes, and what its report shows.
@@ -33,6 +34,8 @@ public struct ChaosResult: Encodable, Sendable {
     public struct Audit: Sendable {
         public var passed: Bool
         public var output: JSON
+        /// Of `souk audit`; none of another program.
+        public var checks: [AuditCheck] { (try? output.decode([AuditCheck].self)) ?? [] }
 
         /// - Parameter run: what a program ended with and printed.
         public init(_ run: JSON) {

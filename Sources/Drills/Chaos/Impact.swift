@@ -48,9 +48,12 @@ public struct Impact: Codable, Sendable, Equatable {
     /// Milliseconds. What the shop promises for any request is steady, whatever it was before.
     static let promisedP99 = 1_000.0
 
+    /// Milliseconds that nobody calls a rise.
+    static let barelySeen = 20.0
+
     /// - Parameters:
     ///   - end: seconds from the beginning until shoppers stopped coming.
-    ///   - Throws: `DrillError` if there are too few seconds before the fault to compare with.
+    /// - Throws: `DrillError` if there are too few seconds before the fault to compare with.
     public init(
         _ series: [LoadResult.Second], fault: Fault, until end: Double, expecting expected: Expectations
     ) throws {
@@ -115,8 +118,9 @@ public struct Impact: Codable, Sendable, Equatable {
             let usual = Double(counts.0) / Double(before.count) * Double(meanwhile.count)
             if counts.1 > 0, Double(counts.1) > 2 * usual { felt.append("\(name) × \(counts.1.grouped)") }
         }
-        if let worst = meanwhile.compactMap(\.p99).max(), worst > 2 * steady.p99_before, worst > steady.p99_before + 20 {
-            felt.append("p99 rose from \(steady.p99_before.asTime) to \(worst.asTime)")
+        let usual = steady.p99_before
+        if let worst = meanwhile.compactMap(\.p99).max(), worst > 2 * usual, worst > usual + Self.barelySeen {
+            felt.append("p99 rose from \(usual.asTime) to \(worst.asTime)")
         }
         if let least = meanwhile.map(\.goodput).min(), least < steady.goodput_at_least {
             felt.append("good answers fell from \(steady.goodput_before.readable) to \(least.readable) a second")
@@ -174,5 +178,8 @@ extension LoadResult.Second {
 
 extension Double {
     /// Of 0 to 1: `0.04 %`
-    var asShare: String { "\((self * 100).rounded(to: 3) == 0 ? "0" : "\((self * 100).rounded(to: 3))") %" }
+    var asShare: String {
+        let percent = (self * 100).rounded(to: 3)
+        return (percent == percent.rounded() ? "\(Int(percent))" : "\(percent)") + " %"
+    }
 }

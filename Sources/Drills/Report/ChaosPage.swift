@@ -20,7 +20,7 @@ public struct ChaosPage: Sendable {
             """
             <header><h1>\(result.title.escaped)</h1>
             <p>\(result.about.escaped)</p><p>\(about.escaped)</p>
-            <p class="verdict \(result.passed ? "held" : "crossed")">\(mark(result.passed)) \(result.verdict.escaped)</p>
+            \(verdict)
             </header>
             \(tiles)
             \(charts)
@@ -38,12 +38,16 @@ public struct ChaosPage: Sendable {
             """)
     }
 
-    private func mark(_ isWell: Bool) -> String { isWell ? "✓" : "✗" }
+    private var verdict: String {
+        let (style, mark) = result.passed ? ("held", "✓") : ("crossed", "✗")
+        return "<p class=\"verdict \(style)\">\(mark) \(result.verdict.escaped)</p>"
+    }
 
     private var about: String {
-        guard let load = result.shoppers?.load else { return "\(result.at), without shoppers" }
+        let began = Timestamp(seconds: result.journal.start.seconds)
+        guard let load = result.shoppers?.load else { return "\(began), without shoppers" }
         let time = Duration.seconds(load.seconds.rounded()).inWords
-        return "\(load.began_at), \(time) on \(load.target), \(load.visits.begun.grouped) shoppers"
+        return "\(began), \(time) on \(load.target), \(load.visits.begun.grouped) shoppers"
     }
 
     private var explanation: String {
@@ -79,7 +83,7 @@ public struct ChaosPage: Sendable {
 
     private var auditInWords: String {
         guard let audit = result.audit else { return "the experiment names none" }
-        return "\(audit.output.arrayValue?.count ?? 0) promises, from stored data"
+        return "\(audit.checks.count) promises, from what is stored"
     }
 
     private var charts: String {
@@ -108,12 +112,24 @@ extension ChaosPage {
         guard !actions.isEmpty else { return "<p class=\"lead\">Nothing.</p>" }
         let rows = actions.enumerated().map { index, action in
             let run = action.run
-            return Page.row([
-                "\(index + 1)", run.name, action.isRollback ? "rollback" : "method", moment(run.start),
-                (run.end - run.start).inSeconds.rounded(to: 1).short + " s", run.outcome,
-            ])
+            let took = (run.end - run.start).inSeconds.rounded(to: 1).short + " s"
+            return Self.row(
+                ["\(index + 1)", moment(run.start), took, action.isRollback ? "rollback" : "method"],
+                [run.name, run.outcome])
         }
-        return Page.table("What was done", ["", "What", "Part", "At", "Took", "What came of it"], rows, style: " texts")
+        return Page.table(
+            "What was done", ["", "At", "Took", "Part", "What", "What came of it"], rows, style: " texts")
+    }
+
+    /// Cells that stay on a line, and those with sentences.
+    private static func row(_ cells: [String], _ sentences: [String], mark: String = "") -> String {
+        "<tr>\(mark)" + cells.map { "<td>\($0.escaped)</td>" }.joined()
+            + sentences.map { "<td class=\"sentence\">\($0.escaped)</td>" }.joined() + "</tr>"
+    }
+
+    private static func mark(_ isWell: Bool, _ words: (well: String, ill: String)) -> String {
+        let (style, text) = isWell ? ("held", "✓ \(words.well)") : ("crossed", "✗ \(words.ill)")
+        return "<td><b class=\"\(style)\">\(text)</b></td>"
     }
 
     /// From when shoppers came, or since the start.
@@ -126,28 +142,24 @@ extension ChaosPage {
         let states = [("before", result.journal.before), ("after", result.journal.after)]
         let rows = states.flatMap { when, probes in
             probes.map { probe, isMet in
-                let mark = isMet ? "<b class=\"held\">✓ so</b>" : "<b class=\"crossed\">✗ not so</b>"
-                let cells = [probe.name, when, moment(probe.start), isMet ? "" : probe.outcome]
-                return "<tr><td>\(mark)</td>" + cells.map { "<td>\($0.escaped)</td>" }.joined() + "</tr>"
+                Self.row(
+                    [when, moment(probe.start)], [probe.name + (isMet ? "" : ": " + probe.outcome)],
+                    mark: Self.mark(isMet, ("so", "not so")))
             }
         }
         guard !rows.isEmpty else { return "<p class=\"lead\">The experiment does not say.</p>" }
-        return Page.table("Steady state", ["", "What", "Asked", "At", "Found"], rows, style: " texts")
+        return Page.table("Steady state", ["", "Asked", "At", "What"], rows, style: " texts")
     }
 
     private var audit: String {
-        guard let checks = result.audit?.output.arrayValue, !checks.isEmpty else { return "" }
+        guard let checks = result.audit?.checks, !checks.isEmpty else { return "" }
         let rows = checks.map { check in
-            let holds = check["holds"] == .bool(true)
-            let mark = holds ? "<b class=\"held\">✓ holds</b>" : "<b class=\"crossed\">✗ broken</b>"
-            let first = check["violations"]?[0]?.stringValue ?? ""
-            let cells = [
-                check["promise"]?.stringValue ?? check["name"]?.stringValue ?? "",
-                (check["checked"]?.integerValue).map { Int($0).grouped } ?? "", first,
-            ]
-            return "<tr><td>\(mark)</td>" + cells.map { "<td>\($0.escaped)</td>" }.joined() + "</tr>"
+            let broken = check.violations.first.map { ": " + $0 } ?? ""
+            return Self.row(
+                [check.checked.grouped], [check.promise + broken],
+                mark: Self.mark(check.holds, ("holds", "broken")))
         }
-        return "<h2>Audit</h2>" + Page.table("Audit", ["", "Promise", "Checked", "Broken by"], rows, style: " texts")
+        return "<h2>Audit</h2>" + Page.table("Audit", ["", "Checked", "Promise"], rows, style: " texts")
     }
 
     private var steps: String {

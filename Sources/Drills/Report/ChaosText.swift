@@ -4,9 +4,10 @@ import Kernel
 extension ChaosResult {
     /// The verdict, and a line for each thing that shoppers have to say to it.
     public var summary: String {
-        (["\(file): \(verdict)"] + facts.map { name, text in
-            "  " + name + String(repeating: " ", count: max(1, 14 - name.count)) + text
-        }).joined(separator: "\n")
+        (["\(file): \(verdict)"]
+            + facts.map { name, text in
+                "  " + name + String(repeating: " ", count: max(1, 14 - name.count)) + text
+            }).joined(separator: "\n")
     }
 
     /// The verdict's reasons.
@@ -26,9 +27,9 @@ extension ChaosResult {
             ("felt", impact.felt.isEmpty ? "nothing" : impact.felt.joined(separator: ", ")),
         ]
         if let audit {
-            let checks = audit.output.arrayValue?.count ?? 0
             let told = "\(shoppers.acknowledged.grouped) orders that shoppers were told of"
-            facts.append(("audit", audit.passed ? "clean: \(checks) promises hold, with \(told)" : "it found something"))
+            let clean = "clean: \(audit.checks.count) promises hold, with \(told)"
+            facts.append(("audit", audit.passed ? clean : "it found something"))
         } else {
             facts.append(("audit", "none: the experiment names none"))
         }

@@ -113,7 +113,9 @@ struct Chart {
             return "<rect class=\"fault\" x=\"\(left.short)\" y=\"0\" width=\"\(max(3, right - left).short)\" "
                 + "height=\"\(Self.height.short)\"/>"
         }
-        let moments = marks.map { "<path class=\"mark\" d=\"M\(across($0.at).short) 0V\(Self.height.short)\"/>" }.joined()
+        let moments = marks.map { mark in
+            "<path class=\"mark\" d=\"M\(across(mark.at).short) 0V\(Self.height.short)\"/>"
+        }.joined()
         let spoken = "\(title). \(summary)".escaped
         return """
             <figure>
