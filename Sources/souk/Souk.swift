@@ -17,8 +17,8 @@ struct Souk: AsyncParsableCommand {
         version: version,
         subcommands: [
             Serve.self, Migrate.self, Demo.self, Import.self, Export.self, Replay.self, AuditCommand.self, Backup.self,
-            Restore.self, Load.self, Chaos.self, ScoreCommand.self, OpenAPICommand.self, Config.self, Doctor.self,
-            Probe.self,
+            Restore.self, Load.self, Chaos.self, Recover.self, ScoreCommand.self, OpenAPICommand.self, Config.self,
+            Doctor.self, Probe.self,
         ])
 
     /// Errors are told in one line each, without the name of the type that carried them.

@@ -50,7 +50,8 @@ final class Program: Sendable {
             for descriptor in pipes[number] { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
             _ = fcntl(pipes[number][0], F_SETFL, O_NONBLOCK)
         }
-        let child = try spawn(output: pipes[0][1], errors: pipes[1][1])
+        let child = try spawn(
+            command, environment: environment, output: pipes[0][1], errors: pipes[1][1], lock: lock)
         for number in pipes.indices {
             close(pipes[number][1])
             pipes[number][1] = -1
@@ -77,10 +78,8 @@ final class Program: Sendable {
                 throw CancellationError()
             }
         }
-        // The macros of <sys/wait.h> are not there for Swift.
-        let signal = status & 0x7F
         return [
-            "status": .integer(Int64(signal == 0 ? (status >> 8) & 0xFF : -signal)),
+            "status": .integer(Int64(exitCode(status))),
             "stdout": .string(String(decoding: outputs[0], as: UTF8.self)),
             "stderr": .string(String(decoding: outputs[1], as: UTF8.self)),
         ]
@@ -95,36 +94,6 @@ final class Program: Sendable {
             guard count > 0 else { return count == 0 }
             output += buffer.prefix(min(count, ChaosProviders.largestOutput - output.count))
         }
-    }
-
-    private func spawn(output: Int32, errors: Int32) throws -> pid_t {
-        #if canImport(Darwin)
-        var actions: posix_spawn_file_actions_t?
-        var attributes: posix_spawnattr_t?
-        #else
-        var actions = posix_spawn_file_actions_t()
-        var attributes = posix_spawnattr_t()
-        #endif
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        posix_spawn_file_actions_adddup2(&actions, output, 1)
-        posix_spawn_file_actions_adddup2(&actions, errors, 2)
-        if let lock { posix_spawn_file_actions_adddup2(&actions, lock, 3) }
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        // The drill may have blocked signals that the program must be able to be ended by.
-        var none = sigset_t()
-        sigemptyset(&none)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK))
-        let arguments = command.map { strdup($0) } + [nil]
-        let variables = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
-        defer { for text in arguments + variables { free(text) } }
-        var pid: pid_t = 0
-        let code = posix_spawnp(&pid, command[0], &actions, &attributes, arguments, variables)
-        guard code == 0 else { throw failure("cannot be run", code) }
-        return pid
     }
 
     private func failure(_ what: String, _ code: Int32) -> DrillError {
