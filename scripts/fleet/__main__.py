@@ -73,7 +73,9 @@ def parser() -> Parser:
     up.add_argument("--roles-in-one", type=roles, action="append", default=[], help="users,auth: in one process")
     up.add_argument("--set", type=setting, action="append", default=[], help="a setting of all roles: SOUK_NAME=VALUE")
     up.add_argument("--demo", type=int, default=0, help="fill a new shop with so many demo products")
+    up.add_argument("--standby-of", type=Path, help="a second region: the folder of the fleet whose rows it follows")
     up.add_argument("--attached", action="store_true", help="stop when the standard input ends")
+    commands.add_parser("promote", help="a second region takes the place of the one that it follows")
     commands.add_parser("down", aliases=["stop"], help="stop it")
     status = commands.add_parser("status", help="say how it is")
     status.add_argument("--json", action="store_true")
@@ -102,8 +104,11 @@ def say(text: str) -> None:
 
 
 async def up(options: argparse.Namespace, folder: Folder) -> None:
+    primary = Folder(options.standby_of) if options.standby_of else None
+    if primary:
+        folder.take_secrets(primary)
     layout = Layout(folder, options.port, options.replicas, options.roles_in_one)
-    fleet = Fleet(folder, layout, dict(options.set), say)
+    fleet = Fleet(folder, layout, dict(options.set), say, primary)
     stop = asyncio.Event()
     control = Control(fleet, stop)
     listen_for_the_end(stop, fleet, options.attached)
@@ -160,7 +165,8 @@ def announce(fleet: Fleet) -> None:
         "settings": fleet.folder.settings_file,
         "stop": "Ctrl-C",
     }
-    print(f"\nSouk is open: {fleet.layout.url}\n", flush=True)
+    what = "follows, until it is promoted" if fleet.state == "standby" else "is open"
+    print(f"\nSouk {what}: {fleet.layout.url}\n", flush=True)
     for name, value in rows.items():
         print(f"  {name:<10}{value}", flush=True)
 
@@ -240,6 +246,9 @@ def main() -> int:
                 down(folder)
             case "status":
                 status(folder, options.json)
+            case "promote":
+                for _, content in ask(folder, command="promote"):
+                    say(f"the shop is open: {content['url']}")
             case "restart":
                 restart(folder, options.what)
             case "kill":

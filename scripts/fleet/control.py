@@ -5,7 +5,7 @@ import contextlib
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 
 from faults import Faults
 from fleet import Fleet
@@ -19,7 +19,7 @@ class Control:
         self.fleet, self.stop, self.stopped = fleet, stop, asyncio.Event()
         self.faults = Faults(fleet)
         self._tasks: set[asyncio.Task] = set()
-        self._restarting = asyncio.Lock()
+        self._working = asyncio.Lock()
         self._server: asyncio.Server | None = None
 
     async def open(self) -> None:
@@ -72,26 +72,30 @@ class Control:
                 return {"done": {"hit": await self.faults.begin(request["fault"], request["what"])}}
             case "undo":
                 return {"done": {"undone": await self.faults.undo()}}
+            case "promote":
+                return await self._alone(self.fleet.promote())
             case "down":
                 self.stop.set()
                 await self.stopped.wait()
                 return {"done": {}}
             case "restart":
-                return await self._restart(request["what"], say)
+                return await self._alone(self.fleet.restart(request["what"], say))
             case other:
                 raise FleetError(f"there is no command '{other}'")
 
-    async def _restart(self, what: str, say) -> dict:
-        if self._restarting.locked() or self.stop.is_set():
-            raise FleetError("something is restarted or stopped at the moment")
+    async def _alone(self, work: Coroutine) -> dict:
+        """Not while another such work or the end is under way."""
+        if self._working.locked() or self.stop.is_set():
+            work.close()
+            raise FleetError("something is restarted, promoted or stopped at the moment")
         task = asyncio.current_task()
         self._tasks.add(task)
         try:
-            async with self._restarting:
-                await self.fleet.restart(what, say)
+            async with self._working:
+                await work
         finally:
             self._tasks.discard(task)
-        return {"done": {}}
+        return {"done": {"url": self.fleet.layout.url}}
 
 
 def ask(folder: Folder, **request) -> Iterator[tuple[str, object]]:

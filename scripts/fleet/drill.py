@@ -1,4 +1,5 @@
-"""The drills' command line: `fleet drill restart`, `fleet drill kill`, and `fleet drill all` on a fleet of its own."""
+"""The drills' command line: `fleet drill restart` and `fleet drill kill` on a fleet that runs, `fleet drill all` and
+`fleet drill region` on fleets of their own."""
 
 import argparse
 import asyncio
@@ -12,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+import region
 import report
 from drills import Drill, kill, restart
 from layout import ROOT, SOUK, FleetError, Folder, read_settings, without_souk
@@ -35,7 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser, parser_class: type) -> None:
     for each in one, two, every:
         each.add_argument("--shoppers", type=int, default=16)
         each.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000, help="repeats the victims")
-    for each in one, two:
+    away = drills.add_parser("region", help="lose a region under load: the second one is promoted")
+    away.add_argument("--orders", type=int, default=1_000, help="so many are acknowledged before")
+    away.add_argument("--shoppers", type=int, default=16)
+    away.add_argument("--replicas", default="2", help="of each role, in either region")
+    for each in one, two, away:
         each.add_argument("--json", type=Path, help="write what was found")
 
 
@@ -43,6 +49,8 @@ def run(options: argparse.Namespace, folder: Folder) -> int:
     """0 when the fleet stood it, 1 when it was found wanting."""
     if options.drill == "all":
         return run_all(options)
+    if options.drill == "region":
+        return run_region(options)
     found = run_one(options, folder)
     print()
     if options.drill == "restart":
@@ -56,6 +64,14 @@ def run(options: argparse.Namespace, folder: Folder) -> int:
     if options.json:
         options.json.write_text(json.dumps(found, indent=2) + "\n")
     return 1 if found["failed"] else 0
+
+
+def run_region(options: argparse.Namespace) -> int:
+    found = region.run(options.orders, options.shoppers, options.replicas, say)
+    print(f"\n{region.text(found)}")
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=2) + "\n")
+    return 0 if found["passed"] else 1
 
 
 def run_one(options: argparse.Namespace, folder: Folder) -> dict:

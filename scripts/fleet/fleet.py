@@ -19,8 +19,12 @@ Say = Callable[[str], None]
 
 
 class Fleet:
-    def __init__(self, folder: Folder, layout: Layout, overrides: dict[str, str], say: Say):
+    def __init__(
+        self, folder: Folder, layout: Layout, overrides: dict[str, str], say: Say, primary: Folder | None = None
+    ):
         self.folder, self.layout, self.say = folder, layout, say
+        # Another region's, whose rows are followed until this one is promoted.
+        self.primary = primary
         self.settings = {**layout.shared_settings(), **overrides}
         self.overrides = overrides
         self.state, self.began = "starting", time.time()
@@ -31,14 +35,31 @@ class Fleet:
     # -- its life
 
     async def start(self, demo: int = 0) -> None:
-        """Servers, then the schema, then the roles; returns when the balancer sends requests to all of them."""
+        """Servers, then the schema, then the roles; returns when the balancer sends requests to all of them. Beside
+        another region: the servers alone, a pilot light."""
         write_settings(self.folder.settings_file, self.settings)
         servers = Servers(self.layout)
         self.say("starting PostgreSQL, Redis, an object store, a mail server and HAProxy")
-        await servers.prepare_postgres()
+        await servers.prepare_postgres(self.primary)
         self.servers = [self._process(program) for program in servers.programs()]
         await self._launch(self.servers)
+        if self.primary:
+            self.state = "standby"
+            self.note()
+            return
         await servers.make_database()
+        await self.open(demo)
+
+    async def promote(self) -> None:
+        """Takes the place of the region that it follows."""
+        if self.state != "standby":
+            raise FleetError("this fleet follows no other")
+        self.state = "starting"
+        await Servers(self.layout).promote()
+        await self.open()
+
+    async def open(self, demo: int = 0) -> None:
+        """On rows that can be written to."""
         await self.souk("migrate")
         if demo and not (filled := self.folder.data / "filled").exists():
             self.say(f"filling the shop with {demo} demo products")

@@ -70,6 +70,18 @@ class Folder:
             write_private(file, secrets.token_hex(24) + "\n")
         return file.read_text().strip()
 
+    def take_secrets(self, other: "Folder") -> None:
+        """Those of another fleet, as a secret is replicated to another region."""
+        shutil.copytree(other.secrets, self.secrets, dirs_exist_ok=True)
+
+
+def port_of(folder: Folder, name: str) -> int:
+    """Of a process of a fleet that runs."""
+    for process in folder.facts().get("processes", []):
+        if process["name"] == name:
+            return process["port"]
+    raise FleetError(f"no fleet runs in {folder.path}")
+
 
 def write_private(file: Path, text: str) -> None:
     """Whole or not at all, for the owner's eyes."""

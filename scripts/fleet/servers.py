@@ -10,7 +10,18 @@ import sys
 from pathlib import Path
 
 import balancer
-from layout import BUCKET, REGION, FleetError, Layout, postgres_programs, program, without_souk, write_private
+from layout import (
+    BUCKET,
+    REGION,
+    FleetError,
+    Folder,
+    Layout,
+    port_of,
+    postgres_programs,
+    program,
+    without_souk,
+    write_private,
+)
 from process import Program, answers, run
 
 HERE = Path(__file__).resolve().parent
@@ -52,14 +63,17 @@ class Servers:
     def _rows(self) -> Path:
         return self.folder.data / "postgres"
 
-    async def prepare_postgres(self) -> None:
+    async def prepare_postgres(self, primary: Folder | None = None) -> None:
         """A new cluster, where there is none. Its order of texts is a dictionary's: a query that needs another must
-        say so, as on any server that somebody else set up."""
+        say so, as on any server that somebody else set up. Beside another fleet: a standby of that one's."""
         if (self._rows / "PG_VERSION").exists():
             return
         user = unprivileged()
         shutil.rmtree(self._rows, ignore_errors=True)
         self._rows.mkdir(mode=0o700)
+        if primary:
+            await self._copy_postgres(primary, user)
+            return
         password = self.folder.data / "password"
         write_private(password, self.folder.secret("database-password"))
         if user:
@@ -74,6 +88,31 @@ class Servers:
             await run([str(part) for part in command], self.environment, log, user=user, folder=self.folder.data)
         finally:
             password.unlink()
+
+    async def _copy_postgres(self, primary: Folder, user: str | None) -> None:
+        """By streaming replication, which goes on from there. The primary keeps what is not here yet."""
+        if user:
+            shutil.chown(self._rows, user, user)
+            check_reach(self._rows, user)
+        command = [postgres_programs() / "pg_basebackup", "--pgdata", self._rows, "--host", "127.0.0.1", "--port"]
+        command += [
+            port_of(primary, "postgres"),
+            "--username",
+            "souk",
+            "--checkpoint",
+            "fast",
+            "--wal-method",
+            "stream",
+        ]
+        command += ["--write-recovery-conf", "--create-slot", "--slot", "second_region"]
+        environment = {**self.environment, "PGPASSWORD": primary.secret("database-password")}
+        log = self.folder.logs / "postgres.log"
+        await run([str(part) for part in command], environment, log, user=user, folder=self.folder.data)
+
+    async def promote(self) -> None:
+        """From here on the standby is a primary, for good."""
+        if await self._psql("template1", "SELECT pg_promote(true, 60)") != "t":
+            raise FleetError("the standby was not promoted: see postgres.log")
 
     def postgres(self) -> Program:
         settings = {
