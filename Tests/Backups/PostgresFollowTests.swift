@@ -130,6 +130,8 @@ struct PostgresFollowTests {
         await again.close()
         try await following.run { try await following.cut() }
         #expect(following.generations.count == 2)
+        try server.destroy()
+        #expect(try await Self.restore(server, following, until: nil) == expected[2] + [1_000, 1_001])
         await #expect(throws: BackupError.notEmptyFolder(path: server.dataFolder)) {
             _ = try await Self.restore(server, following, until: nil)
         }

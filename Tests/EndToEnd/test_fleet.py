@@ -152,6 +152,17 @@ def test_kills_lose_nothing(shop, tmp_path):
     assert found["orders"] > 0
 
 
+def test_a_lost_region_is_replaced(tmp_path):
+    """On fleets of its own."""
+    command = [sys.executable, FLEET, "drill", "region", "--orders", "100", "--shoppers", "4", "--replicas", "1"]
+    result = subprocess.run([*command, "--json", tmp_path / "region.json"], capture_output=True, text=True, timeout=900)
+    assert result.returncode == 0, result.stdout + result.stderr
+    found = json.loads((tmp_path / "region.json").read_text())
+    assert found["passed"]
+    assert found["acknowledged"] >= 150
+    assert all(check["violationCount"] == 0 for check in found["audit"])
+
+
 def test_start_that_fails_leaves_nothing_behind(shop):
     folder = shop.folder / "other"
     command = [sys.executable, str(FLEET), "--folder", str(folder), "up", "--port", "0", "--set", "SOUK_CACHE=wrong:"]

@@ -92,13 +92,15 @@ class Region:
             raise FleetError(f"the orders cannot be read: {result.stderr}")
         return set(result.stdout.split())
 
-    def lose(self) -> None:
-        """kill -9 of everything, whoever keeps it alive first; and its rows are gone."""
-        for pid in family(self.process.pid):
+    def lose(self) -> float:
+        """kill -9 of everything, whoever keeps it alive first, and its rows are gone: the moment."""
+        pids, moment = family(self.process.pid), time.monotonic()
+        for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        self.folder.data.rename(self.folder.path / "lost")
         self.process.wait()
-        shutil.rmtree(self.folder.data, ignore_errors=True)
+        return moment
 
     def stop(self) -> None:
         if self.process.poll() is None:
@@ -223,8 +225,7 @@ def start_load(url: str, shoppers: int, told: Path, work: Path, ends: contextlib
 def fail_over(first: Region, second: Region, url: str, told: Acknowledged, say: Say) -> dict:
     """What a person does who has decided to go; when, in seconds of this machine's clock."""
     say(f"{len(told.times)} orders are acknowledged: the first region is killed")
-    at, lost = datetime.datetime.now(datetime.UTC), time.monotonic()
-    first.lose()
+    at, lost = datetime.datetime.now(datetime.UTC), first.lose()
     until(lambda: not is_open(url), "the front door notices")
     noticed = time.monotonic()
     say(f"noticed after {noticed - lost:.1f} s: the second region is promoted")
