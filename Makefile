@@ -1,6 +1,6 @@
 # The front door. `make` alone says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help run fleet test check-deploy drills bench lint format build clean
+.PHONY: help run fleet test check-deploy drills score bench lint format build clean
 SHELL := /usr/bin/env bash
 PYTHON := .venv/bin/python
 
@@ -37,6 +37,12 @@ drills: ## restart a fleet under load, and kill 100 times; writes docs/drills.md
 	@scripts/setup fleet
 	@scripts/build
 	@$(PYTHON) scripts/fleet drill all
+
+score: ## break a fleet in every way, restore shops, and score how it held; writes var/evidence, about 15 minutes
+	@scripts/setup fleet
+	@scripts/setup deploy
+	@scripts/build
+	@$(PYTHON) scripts/fleet drill score --own
 
 bench: ## measure this machine and write docs/benchmarks.md
 	@scripts/setup bench

@@ -15,8 +15,8 @@ struct Recorded {
         files = [
             "load.json": Self.load(at),
             "flood.json": [
-                "at": at, "capacity": Self.load(at, goodput: 1_000), "after": Self.load(at),
-                "flood": Self.load(at, goodput: 940, refused: 4_000, p99: 210),
+                "at": at, "capacity": Self.load(at, goodput: 1_000), "goodput_ratio": 0.94, "back_after_seconds": 2,
+                "flood": Self.load(at, refused: 4_000, p99: 210),
                 "memory": ["before": 300_000_000, "peak": 400_000_000],
             ],
             "region.json": [
@@ -59,9 +59,7 @@ struct Recorded {
         ]
     }
 
-    static func load(
-        _ at: JSON, goodput: Double = 100, refused: Int64 = 0, p99: Double = 80, series: [JSON]? = nil
-    ) -> JSON {
+    static func load(_ at: JSON, goodput: Double = 100, refused: Int64 = 0, p99: Double = 80) -> JSON {
         let steps = ["browse", "search", "product", "cart", "checkout", "account"].map { step -> JSON in
             ["step": .string(step), "measures": ["latency": ["p99": .number(p99)]]]
         }
@@ -71,12 +69,7 @@ struct Recorded {
                 "requests": 20_000, "error_rate": 0, "goodput": .number(goodput), "refused": .integer(refused),
                 "refused_without_retry_after": 0, "statuses": ["200": 20_000], "failures": [:],
             ],
-            "series": .array(series ?? (1...10).map { Self.second($0) }),
         ]
-    }
-
-    static func second(_ at: Int64, failed: Int64 = 0) -> JSON {
-        ["at": .integer(at), "failed": .integer(failed), "refused": 0, "dropped": 0]
     }
 
     // MARK: The chart

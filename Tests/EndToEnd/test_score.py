@@ -60,13 +60,12 @@ def test_audit_says_when(new_shop):
 # --- the score --------------------------------------------------------------------------------------------------------
 
 
-def load(goodput: float = 100, refused: int = 0) -> dict:
-    measures = {"requests": 20_000, "error_rate": 0, "goodput": goodput, "refused": refused, "failures": {}}
+def load(refused: int = 0) -> dict:
+    measures = {"requests": 20_000, "error_rate": 0, "goodput": 100, "refused": refused, "failures": {}}
     measures |= {"refused_without_retry_after": 0, "statuses": {"200": 20_000}, "latency": {"p99": 80}}
     steps = [{"step": step, "measures": measures} for step in ("search", "product", "checkout")]
-    quiet = [{"at": at, "failed": 0, "refused": 0, "dropped": 0} for at in range(1, 11)]
     found = {"arrivals": "open", "began_at": seconds_ago(600), "visits": {"dropped": 0}, "total": measures}
-    return found | {"steps": steps, "series": quiet}
+    return found | {"steps": steps}
 
 
 @pytest.fixture
@@ -76,10 +75,10 @@ def evidence(tmp_path) -> Path:
     names = ["orders.paid-once", "orders.acknowledged", "commits.reach-the-disk"]
     check = {"promise": "it holds", "checked": 9, "violations": [], "violationCount": 0, "at": at}
     audit = [{"name": name, **check} for name in names]
-    memory = {"before": 3e8, "peak": 4e8}
+    flood = {"goodput_ratio": 0.95, "back_after_seconds": 1, "memory": {"before": 3e8, "peak": 4e8}}
     files = {
         "load": load(),
-        "flood": {"at": at, "capacity": load(1000), "flood": load(950, 9), "after": load(), "memory": memory},
+        "flood": {"at": at, "capacity": load(), "flood": load(9), **flood},
         "audit": audit,
         "fleet": {"at": at, "replicas": dict.fromkeys(ROLES, 2), "readiness_checks": True, "retries": 3},
     }

@@ -18,7 +18,7 @@ import drill
 import faults
 from control import Control, NoFleet, ask
 from fleet import Fleet, check_surroundings, claimed, end_leftovers, wait_until_free
-from layout import ROLES, ROOT, SOUK, STAFF, FleetError, Folder, Layout, read_settings, without_souk
+from layout import ROLES, ROOT, SOUK, STAFF, WEAKNESSES, FleetError, Folder, Layout, read_settings, without_souk
 
 EXAMPLES = """examples:
   .venv/bin/python scripts/fleet up --replicas 2 --demo 1000
@@ -72,6 +72,7 @@ def parser() -> Parser:
     up.add_argument("--replicas", type=replicas, default=replicas("2"), help="2, or 2,orders=3: of each role")
     up.add_argument("--roles-in-one", type=roles, action="append", default=[], help="users,auth: in one process")
     up.add_argument("--set", type=setting, action="append", default=[], help="a setting of all roles: SOUK_NAME=VALUE")
+    up.add_argument("--weaken", choices=WEAKNESSES, action="append", default=[], help="do without, to see it missed")
     up.add_argument("--demo", type=int, default=0, help="fill a new shop with so many demo products")
     up.add_argument("--standby-of", type=Path, help="a second region: the folder of the fleet whose rows it follows")
     up.add_argument("--attached", action="store_true", help="stop when the standard input ends")
@@ -107,7 +108,9 @@ async def up(options: argparse.Namespace, folder: Folder) -> None:
     primary = Folder(options.standby_of) if options.standby_of else None
     if primary:
         folder.take_secrets(primary)
-    layout = Layout(folder, options.port, options.replicas, options.roles_in_one)
+    layout = Layout(folder, options.port, options.replicas, options.roles_in_one, options.weaken)
+    for weakness in layout.weakened:
+        say(f"weakened: {WEAKNESSES[weakness]}")
     fleet = Fleet(folder, layout, dict(options.set), say, primary)
     stop = asyncio.Event()
     control = Control(fleet, stop)

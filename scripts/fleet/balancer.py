@@ -21,12 +21,14 @@ def backends(layout: Layout) -> str:
     cut, slow = (faulty(layout, how) for how in ("cut", "slow"))
     for file in cut, slow:
         file.write_text("")
+    check = "" if "readiness" in layout.weakened else " check"
+    once = ["    retries 0", "    no option redispatch"] if "retries" in layout.weakened else []
     for role in ROLES:
         lines += ["", f"frontend {role}-peers from shop", f"    bind 127.0.0.1:{layout.peers[role]}"]
         lines += [f"    http-request lua.slow if {{ fe_name -m str -f {slow} }}"]
         lines += [f"    http-request silent-drop if {{ fe_name -m str -f {cut} }}"]
-        lines += [f"    default_backend {role}", "", f"backend {role} from shop"]
-        lines += [f"    server {name} 127.0.0.1:{port} check" for name, port in layout.servers(role).items()]
+        lines += [f"    default_backend {role}", "", f"backend {role} from shop", *once]
+        lines += [f"    server {name} 127.0.0.1:{port}{check}" for name, port in layout.servers(role).items()]
     return "\n".join(lines) + "\n"
 
 
@@ -41,7 +43,7 @@ async def command(admin: Path, line: str) -> str:
 
 
 async def states(admin: Path) -> dict[tuple[str, str], str]:
-    """By backend and server: `UP`, `DOWN`, `UP 1/2` and so on."""
+    """By backend and server: `UP`, `DOWN`, `UP 1/2` and so on; `no check` where HAProxy asks nobody."""
     text = await command(admin, "show stat")
     rows = csv.DictReader(text.removeprefix("# ").splitlines())
     return {

@@ -1,8 +1,9 @@
-"""The drills' command line: `fleet drill restart` and `fleet drill kill` on a fleet that runs, `fleet drill all` and
-`fleet drill region` on fleets of their own."""
+"""The drills' command line: `fleet drill restart`, `kill` and `score` on a fleet that runs, `all` and `region` on fleets
+of their own."""
 
 import argparse
 import asyncio
+import contextlib
 import datetime
 import json
 import os
@@ -15,8 +16,9 @@ from pathlib import Path
 
 import region
 import report
+import score
 from drills import Drill, kill, restart
-from layout import ROOT, SOUK, FleetError, Folder, read_settings, without_souk
+from layout import ROOT, SOUK, WEAKNESSES, FleetError, Folder, read_settings, without_souk
 
 HERE = Path(__file__).resolve().parent
 
@@ -41,6 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser, parser_class: type) -> None:
     away.add_argument("--orders", type=int, default=1_000, help="so many are acknowledged before")
     away.add_argument("--shoppers", type=int, default=16)
     away.add_argument("--replicas", default="2", help="of each role, in either region")
+    three = drills.add_parser("score", help="gather all evidence from the fleet, and score it")
+    three.add_argument("--own", action="store_true", help="on a fleet of its own")
+    three.add_argument("--weaken", choices=WEAKNESSES, action="append", default=[], help="the fleet of its own")
+    score.add_arguments(three)
     for each in one, two, away:
         each.add_argument("--json", type=Path, help="write what was found")
 
@@ -51,6 +57,9 @@ def run(options: argparse.Namespace, folder: Folder) -> int:
         return run_all(options)
     if options.drill == "region":
         return run_region(options)
+    if options.drill == "score":
+        own = options.own or options.weaken
+        return score.run_own(options, own_fleet, say) if own else score.run(options, folder, say)
     found = run_one(options, folder)
     print()
     if options.drill == "restart":
@@ -87,11 +96,7 @@ def run_all(options: argparse.Namespace) -> int:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     here = [sys.executable, str(HERE), "--folder", str(folder / "fleet")]
-    limits = [f"SOUK_CLIENT_{name}=10000000" for name in ("RATE", "BURST")]
-    command = [*here, "up", "--port", "0", "--attached", *(word for limit in limits for word in ("--set", limit))]
-    fleet = subprocess.Popen(command, stdin=subprocess.PIPE)
-    try:
-        until_ready(Folder(folder / "fleet"), fleet)
+    with own_fleet(Folder(folder / "fleet")):
         common = ["--shoppers", str(options.shoppers), "--seed", str(options.seed)]
         codes = [
             subprocess.call([*here, "drill", name, "--json", str(folder / f"{name}.json"), *common, *more])
@@ -100,9 +105,6 @@ def run_all(options: argparse.Namespace) -> int:
                 "kill": ["--times", str(options.times)],
             }.items()
         ]
-    finally:
-        fleet.stdin.close()
-        fleet.wait()
     if any(codes):
         return 1
     found = {name: json.loads((folder / f"{name}.json").read_text()) for name in ("restart", "kill")}
@@ -111,6 +113,20 @@ def run_all(options: argparse.Namespace) -> int:
     (options.output / "drills.json").write_text(json.dumps(found, indent=1) + "\n")
     (options.output / "recovery.svg").write_text(report.drawing(found["kill"]))
     return 0
+
+
+@contextlib.contextmanager
+def own_fleet(folder: Folder, *arguments: str):
+    """One that runs as long as it is needed, where no client is limited."""
+    limits = [f"SOUK_CLIENT_{name}=10000000" for name in ("RATE", "BURST")]
+    command = [sys.executable, str(HERE), "--folder", str(folder.path), "up", "--port", "0", "--attached", *arguments]
+    fleet = subprocess.Popen([*command, *(word for each in limits for word in ("--set", each))], stdin=subprocess.PIPE)
+    try:
+        until_ready(folder, fleet)
+        yield
+    finally:
+        fleet.stdin.close()
+        fleet.wait()
 
 
 def until_ready(folder: Folder, fleet: subprocess.Popen) -> None:

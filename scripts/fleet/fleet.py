@@ -165,7 +165,8 @@ class Fleet:
         while True:
             with contextlib.suppress(OSError):
                 states = await balancer.states(self.folder.admin)
-                if all(states.get((role, replica.name)) == "UP" for role in replica.program.roles):
+                # Where nobody is asked, everybody is sent requests.
+                if all(states.get((role, replica.name)) in ("UP", "no check") for role in replica.program.roles):
                     return
             if time.monotonic() > deadline:
                 raise FleetError(f"HAProxy does not see {replica.name} up after {within:.0f} s: see balancer.log")
@@ -182,6 +183,7 @@ class Fleet:
             "folder": str(self.folder.path),
             "logs": str(self.folder.logs),
             "settings": str(self.folder.settings_file),
+            "weakened": self.layout.weakened,
             "mail": str(self.folder.data / "mail"),
             "staff": {"email": STAFF, "password_file": str(self.folder.secrets / "staff-password")},
             "peers": {role: f"http://127.0.0.1:{port}" for role, port in self.layout.peers.items()},

@@ -20,6 +20,14 @@ ROLES = [role for wave in WAVES for role in wave]
 STAFF = os.environ.get("SOUK_STAFF_EMAIL", "staff@souk.example")
 BUCKET, REGION, KEY_ID = "souk", "eu-west-1", "fleet"
 
+# What a fleet can be made to do without, to see that it is missed: see docs/score.md.
+WEAKNESSES = {
+    "readiness": "the balancer asks nobody whether it is ready",
+    "retries": "the balancer does not try another replica when a connection fails",
+    "fsync": "PostgreSQL does not wait for the disk",
+    "replicas": "one replica of each role",
+}
+
 # A socket's path may have 104 bytes, and HAProxy adds to it while it starts.
 LONGEST_FOLDER = 75
 
@@ -128,8 +136,17 @@ def is_free(port: int) -> bool:
 class Layout:
     """Ports, groups of roles with their replicas, and the settings they share."""
 
-    def __init__(self, folder: Folder, port: int, replicas: dict[str, int], together: Iterable[list[str]]):
-        self.folder = folder
+    def __init__(
+        self,
+        folder: Folder,
+        port: int,
+        replicas: dict[str, int],
+        together: Iterable[list[str]],
+        weakened: Iterable[str] = (),
+    ):
+        self.folder, self.weakened = folder, sorted(set(weakened))
+        if "replicas" in self.weakened:
+            replicas = {"all": 1}
         ports = Ports()
         if port and not is_free(port):
             raise FleetError(f"port {port} is in use: choose another with --port, or 0 for a free one")

@@ -123,6 +123,7 @@ class Servers:
             "max_connections": 300,
             "shared_buffers": "128MB",
             "log_line_prefix": "%m [%p] %a ",
+            "fsync": "off" if "fsync" in self.layout.weakened else "on",
         }
         command = [postgres_programs() / "postgres", "-D", self._rows]
         for name, value in settings.items():

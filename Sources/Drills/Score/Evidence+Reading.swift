@@ -97,21 +97,12 @@ extension Traffic {
 extension FloodFacts {
     init(_ place: Place, _ now: Timestamp) throws {
         source = try place.source("at", now)
-        capacity = try Traffic(try place.at("capacity"))
+        goodputRatio = try place.number("goodput_ratio")
+        mostGoodput = try place.at("capacity").at("total").number("goodput")
         flood = try Traffic(try place.at("flood"))
-        secondsToNormal = try Self.secondsToNormal(try place.at("after"))
+        secondsToNormal = try place.member("back_after_seconds")?.number()
         guard let memory = place.member("memory") else { return }
         self.memory = (try memory.number("before"), try memory.number("peak"))
-    }
-
-    /// The end of the last second in which somebody was refused, or something failed.
-    private static func secondsToNormal(_ after: Place) throws -> Double? {
-        let seconds = try after.list("series")
-        guard let last = seconds.last else { return nil }
-        let troubled = try seconds.last { try $0.number("failed") + $0.number("refused") + $0.number("dropped") > 0 }
-        guard let troubled else { return 0 }
-        let end = try troubled.number("at")
-        return end < (try last.number("at")) ? end : nil
     }
 }
 

@@ -55,9 +55,11 @@ public struct LoadFacts: Sendable {
 
 public struct FloodFacts: Sendable {
     var source: Evidence.Source
-    var capacity: Traffic
+    /// Good answers a second while the flood came, of those at the most.
+    var goodputRatio: Double
+    var mostGoodput: Double
     var flood: Traffic
-    /// Until nobody was refused and nothing failed any more; nil if that did not come.
+    /// Until all was as before; nil if that did not come.
     var secondsToNormal: Double?
     /// Resident, of the shop's processes, in bytes.
     var memory: (before: Double, peak: Double)?

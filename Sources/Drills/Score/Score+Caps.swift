@@ -52,7 +52,8 @@ extension Score {
             caps.append(
                 ScoreReport.Cap(
                     at_most: 60, why: "no restore was tried: a backup that nobody restored is none",
-                    remedy: "Run `souk recover --json recover-sqlite.json`, and the same on PostgreSQL."))
+                    remedy: "Run `souk recover --engine sqlite --json recover-sqlite.json`, and the same for postgres.")
+            )
         }
         return caps
     }

@@ -11,7 +11,8 @@ extension Score {
                 "audit", "The stored data hold every promise", 10, expected: "no check fails",
                 remedy: audit == nil ? run : "Stop selling, and look at docs/runbook.md: what is stored is wrong.",
                 audit.map { audit in
-                    let broken = audit.broken
+                    // What the server does with a commit is asked below.
+                    let broken = audit.broken.filter { $0.name != durabilityCheck }
                     let found =
                         broken.isEmpty
                         ? "\(audit.checks.count) checks hold"

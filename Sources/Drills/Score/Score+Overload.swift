@@ -1,7 +1,7 @@
 extension Score {
     static func overload(_ facts: FloodFacts?) -> [Grade] {
         let source = facts?.source
-        let run = "Run `souk load --flood 5 --json flood.json` against the shop."
+        let run = "Run `souk load --flood 5 --clients many --json flood.json` against the shop."
         func grade(
             _ name: String, _ title: String, _ weight: Double, expected: String, remedy: String,
             _ result: (share: Double, found: String)?
@@ -14,11 +14,10 @@ extension Score {
             grade(
                 "goodput", "Goodput under a flood", 3, expected: "at least 90 % of the peak",
                 remedy: "What is beyond the capacity must be refused early: look at admission in docs/runbook.md.",
-                facts.flatMap { facts in
-                    guard facts.capacity.goodput > 0 else { return nil }
-                    let ratio = facts.flood.goodput / facts.capacity.goodput
-                    return (
-                        ratio.share(full: 0.9, none: 0.5), "\(ratio.asPercent) of \(facts.capacity.goodput.readable)/s"
+                facts.map {
+                    (
+                        $0.goodputRatio.share(full: 0.9, none: 0.5),
+                        "\($0.goodputRatio.asPercent) of \($0.mostGoodput.readable)/s"
                     )
                 }),
             grade(

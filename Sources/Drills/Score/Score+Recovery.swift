@@ -1,10 +1,11 @@
 extension Score {
     static func recovery(_ evidence: Evidence) -> [Grade] {
         grades(
-            "sqlite", "SQLite", evidence.recoveries["sqlite"], "Run `souk recover --json recover-sqlite.json`.")
+            "sqlite", "SQLite", evidence.recoveries["sqlite"],
+            "Run `souk recover --engine sqlite --json recover-sqlite.json`.")
             + grades(
                 "postgres", "PostgreSQL", evidence.recoveries["postgres"],
-                "Run `souk recover` with SOUK_DATABASE=postgres://… and --json recover-postgres.json.")
+                "Run `souk recover --engine postgres --json recover-postgres.json`.")
             + grades("region", "another region", evidence.region, "Run `fleet drill region --json region.json`.")
     }
 
