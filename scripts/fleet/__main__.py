@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import drill
 import faults
+import metrics
 from control import Control, NoFleet, ask
 from fleet import Fleet, check_surroundings, claimed, end_leftovers, wait_until_free
 from layout import ROLES, ROOT, SOUK, STAFF, WEAKNESSES, FleetError, Folder, Layout, read_settings, without_souk
@@ -80,6 +82,9 @@ def parser() -> Parser:
     commands.add_parser("down", aliases=["stop"], help="stop it")
     status = commands.add_parser("status", help="say how it is")
     status.add_argument("--json", action="store_true")
+    measured = commands.add_parser("metrics", help="what the replicas measure, by role; without what is zero")
+    measured.add_argument("pattern", help="a regular expression that a series has in it: souk_peer_calls")
+    measured.add_argument("--during", type=float, metavar="SECONDS", help="by how much it grows meanwhile")
     restart = commands.add_parser("restart", help="restart one replica after the other, while the others serve")
     restart.add_argument("what", help="all, a role or a replica")
     kill = commands.add_parser("kill", help="kill -9 of a process; it is started again")
@@ -206,6 +211,15 @@ def status(folder: Folder, as_json: bool) -> None:
         )
 
 
+def measured(folder: Folder, pattern: str, seconds: float | None) -> None:
+    ((_, facts),) = ask(folder, command="status")
+    try:
+        shown = metrics.lines(facts, pattern, seconds)
+    except re.error as error:
+        raise FleetError(f"'{pattern}' is no regular expression: {error}") from None
+    print("\n".join(shown) if shown else f"all that has '{pattern}' is zero")
+
+
 def restart(folder: Folder, what: str) -> None:
     for kind, content in ask(folder, command="restart", what=what):
         if kind == "say":
@@ -252,6 +266,8 @@ def main() -> int:
             case "promote":
                 for _, content in ask(folder, command="promote"):
                     say(f"the shop is open: {content['url']}")
+            case "metrics":
+                measured(folder, options.pattern, options.during)
             case "restart":
                 restart(folder, options.what)
             case "kill":

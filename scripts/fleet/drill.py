@@ -1,5 +1,5 @@
-"""The drills' command line: `fleet drill restart`, `kill` and `score` on a fleet that runs, `all` and `region` on fleets
-of their own."""
+"""The drills' command line: `fleet drill restart`, `kill` and `score` on a fleet that runs, `fleet drill all` and
+`fleet drill region` on fleets of their own."""
 
 import argparse
 import asyncio
