@@ -31,7 +31,7 @@ class Command:
 
     @property
     def is_clusters(self) -> bool:
-        return bool(re.search(PLACE.format("|".join(CLUSTER)), self.text, re.MULTILINE))
+        return "CONTEXT" in self.text or bool(re.search(PLACE.format("|".join(CLUSTER)), self.text, re.MULTILINE))
 
     def __str__(self) -> str:
         return f"{self.section}: {' '.join(self.text.split())}"
@@ -115,6 +115,15 @@ def read(path: Path = RUNBOOK) -> Runbook:
                 else:
                     words.append((section, code))
     return Runbook(setup, list(dict.fromkeys(commands)), words)
+
+
+def drills(path: Path = RUNBOOK) -> list[tuple[Command, list[Command]]]:
+    """What starts each drill, and where to look meanwhile."""
+    found = []
+    for row in re.findall(r"^\| (`.+) \|$", dict(sections(path.read_text()))["Drills"], re.MULTILINE):
+        started, _, looked, _ = (cell.replace("\\|", "|") for cell in re.split(r" (?<!\\)\| ", row))
+        found.append((Command("Drills", "", started.strip("`")), [Command("Drills", "", looked.strip("`"))]))
+    return found
 
 
 @functools.cache

