@@ -11,6 +11,7 @@ struct ChaosShoppers: ParsableArguments {
     @Option(help: "How long they think before a step, on average.") var think = "500ms"
     @Option(help: "How long they come before anything is broken, after the steady state was seen.") var before = "10s"
     @Option(help: "How long they come after the last rollback.") var after = "15s"
+    @Option(help: "How often they try a step before they give up.") var attempts = 5
     @Option(help: "A file for every order that they were told of; what was in it is overwritten.")
     var acknowledged: String?
 
@@ -25,6 +26,7 @@ struct ChaosShoppers: ParsableArguments {
         if shoppers == nil, acknowledged != nil {
             throw DrillError("--acknowledged is about shoppers: give --shoppers, too")
         }
+        guard (1...100).contains(attempts) else { throw DrillError("--attempts is \(attempts), expected 1 to 100") }
         _ = try (times(), mix())
     }
 
@@ -60,7 +62,7 @@ struct ChaosShoppers: ParsableArguments {
         plan.errand = .journeys(mix)
         plan.clients = .many
         plan.connections = Self.mostConnections
-        plan.attempts = 5
+        plan.attempts = attempts
         return plan
     }
 }

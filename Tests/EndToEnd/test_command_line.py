@@ -10,7 +10,20 @@ import subprocess
 import pytest
 from shop import SOUK, Shop, free_port, order_for, souk, write_catalogue
 
-COMMANDS = ["serve", "migrate", "demo", "import", "export", "replay", "audit", "openapi", "config", "doctor", "probe"]
+COMMANDS = [
+    "serve",
+    "migrate",
+    "demo",
+    "import",
+    "export",
+    "replay",
+    "audit",
+    "score",
+    "openapi",
+    "config",
+    "doctor",
+    "probe",
+]
 
 
 def refused(*arguments, code: int, **environment: str) -> str:

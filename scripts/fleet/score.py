@@ -40,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--evidence", type=Path, default=ROOT / "var/evidence", help="where it is gathered")
     parser.add_argument("--steps", type=steps, default=STEPS, help=f"of {', '.join(STEPS)}; all, if not given")
     parser.add_argument("--shoppers", type=int, default=50, help="that come a second")
+    parser.add_argument("--journey", default="standard", help="theirs under steady load, as souk load takes them")
     parser.add_argument("--seconds", type=int, default=60, help="of steady load")
     parser.add_argument("--orders", type=int, default=100_000, help="in the shops that are destroyed and restored")
     parser.add_argument("--attempts", type=int, help="how often shoppers try a step; 5")
@@ -74,7 +75,7 @@ class Gathering:
         told = self.evidence / "told.jsonl"
         told.unlink(missing_ok=True)
         rate, seconds = self.options.shoppers, self.options.seconds
-        words = ["load", f"{self.url}/", "--journey", "standard", "--clients", "many", "--acknowledged", told]
+        words = ["load", f"{self.url}/", "--journey", self.options.journey, "--clients", "many", "--acknowledged", told]
         words += ["--stage", f"{max(1, seconds // 6)}s:{rate}", "--stage", f"{seconds}s:{rate}", *self.patience]
         self.step("load", f"steady load, {seconds + seconds // 6} s", [SOUK, *words], html=True)
 
