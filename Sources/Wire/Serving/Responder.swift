@@ -247,7 +247,8 @@ struct Responder: Sendable {
     func problem(for error: any Error, _ exchange: Exchange) -> Problem {
         switch error {
         case let problem as Problem:
-            if problem.type.status >= 500 { log(problem, exchange, .warning) }
+            // Who is turned away in a crowd is counted: a line for each would cost more than turning them away does.
+            if problem.type.status >= 500 { log(problem, exchange, problem.type == .overloaded ? .debug : .warning) }
             return problem
         case let error as JSONDecodingError: return Problem.invalid(error.pointer, error.message)
         case is OutcomeUnknown:
