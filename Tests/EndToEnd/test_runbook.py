@@ -244,6 +244,24 @@ def somebody_holds_the_orders(desk: Desk) -> Iterator[None]:
 
 
 SITUATIONS = [
+    # First, while no other fault has left its count.
+    Situation(
+        "a replica hangs",
+        ["pause products-1"],
+        {
+            "PeerUnreached": Sight(
+                [r"^products-1 .* not ready", r'outcome="(unknown|unreached)",peer="products"'],
+                ['outcome="answered",peer="products"'],
+                ['outcome="un', 'outcome="barred"'],
+            )
+        },
+        is_ended_by_doing=True,
+    ),
+    Situation(
+        "replicas end again and again",
+        ["kill-half orders"],
+        {"Restarting": Sight([r"^orders-\d .* [1-9]\d*$"], [r"^orders-1 +process_start_time_seconds"])},
+    ),
     Situation(
         "the database is away",
         ["drop postgres"],
@@ -339,29 +357,12 @@ SITUATIONS = [
         },
     ),
     Situation(
-        "a replica hangs",
-        ["pause products-1"],
-        {
-            "PeerUnreached": Sight(
-                [r"^products-1 .* not ready", r'outcome="(unknown|unreached)",peer="products"'],
-                ['outcome="answered",peer="products"'],
-                ['outcome="un', 'outcome="barred"'],
-            )
-        },
-        is_ended_by_doing=True,
-    ),
-    Situation(
         "a role is away",
         ["drop orders-1", "drop orders-2"],
         {
             "RoleDown": Sight([r"^orders-1 .* ended", r"^orders-2 .* ended"], ["orders-1 "], ["ended", "not ready"]),
             "BalancerErrors": Sight([r"^orders-1 .* DOWN"], ["orders-1 .* UP"], ["DOWN"]),
         },
-    ),
-    Situation(
-        "replicas end again and again",
-        ["kill-half orders"],
-        {"Restarting": Sight([r"^orders-\d .* [1-9]\d*$"], [r"^orders-1 +process_start_time_seconds"])},
     ),
     Situation(
         "a statement holds locks",
@@ -460,6 +461,7 @@ SHOWN = {
     "drill kill": [r"^[\w-]+ .* (not ready|ended|DOWN)"],
     "--journey standard": ['status="200"', "souk_checkout_seconds"],
     "--spike": ["souk_edge_hits_total"],
+    "--flood": ["souk_checkout_seconds", "souk_admission_limit"],
 }
 
 
@@ -477,7 +479,9 @@ def test_drill(desk, staff, drill):
                 assert process.poll() is None, f"{command.text}: {expected} is not shown:\n{seen[-6000:]}"
                 seen += desk.printed(looks)
         said = process.communicate(timeout=300)
-        assert process.returncode == 0, f"{command.text}\n{said[0][-3000:]}{said[1][-3000:]}"
+        # How much is enough depends on the machine; that nothing of it harms the shop does not.
+        allowed = (0, 99) if "--flood" in command.text else (0,)
+        assert process.returncode in allowed, f"{command.text}\n{said[0][-3000:]}{said[1][-3000:]}"
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGTERM)
