@@ -84,6 +84,14 @@ def staff(shop):
 
 
 @pytest.fixture(scope="session")
+def desk(shop, tmp_path_factory):
+    """Somebody with the runbook beside a fleet."""
+    from fleet_desk import Desk
+
+    return Desk(shop, tmp_path_factory.mktemp("desk"))
+
+
+@pytest.fixture(scope="session")
 def customer(shop):
     return shop.register()
 

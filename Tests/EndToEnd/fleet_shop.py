@@ -16,8 +16,9 @@ FLEET = ROOT / "scripts/fleet"
 # are looked at before other people's catalogues come in, and the search through the interface leaves the shop in
 # nobody's state.
 TESTED = ["test_conventions.py", "test_pages.py", "test_bad_input.py", "test_browser.py", "test_fleet.py"]
-TESTED += ["test_interface.py", "test_chaos.py", "test_runbook.py", "test_runbook_cluster.py", "test_weakness.py"]
-FLEET_ONLY = ["test_fleet.py", "test_chaos.py", "test_runbook.py", "test_runbook_cluster.py", "test_weakness.py"]
+RUNBOOK = [f"test_runbook{part}.py" for part in ("", "_situations", "_drills", "_cluster")]
+TESTED += ["test_interface.py", "test_chaos.py", "test_weakness.py", *RUNBOOK]
+FLEET_ONLY = ["test_fleet.py", "test_chaos.py", "test_weakness.py", *RUNBOOK]
 
 
 class FleetShop(Shop):

@@ -1,0 +1,74 @@
+"""Somebody at a desk with the runbook, beside a fleet: runs its commands as they stand, and reads what they print."""
+
+import os
+import re
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import runbook
+from runbook import Command
+from shop import ROOT, SOUK
+
+BOOK = runbook.read()
+DRILLS = [(drill, looks) for drill, looks in runbook.drills() if not drill.is_clusters]
+# What a load drill was told of.
+TOLD = "--acknowledged var/told.jsonl"
+OF_DRILLS = {command for drill, looks in DRILLS for command in (drill, *looks)}
+LOCAL = [each for each in BOOK.commands if not each.is_clusters and each not in OF_DRILLS and TOLD not in each.text]
+# A search that finds nothing in a fleet that is well says so with 1.
+NOTHING_FOUND = re.compile(r"(^|\| )grep ")
+
+
+class Desk:
+    """The repository as somebody has it before them, `var/fleet` being this fleet."""
+
+    def __init__(self, shop, folder: Path):
+        self.shop, self.folder = shop, folder
+        (folder / "var").mkdir()
+        links = {"var/fleet": shop.folder, ".venv": sys.prefix, "scripts": ROOT / "scripts", "deploy": ROOT / "deploy"}
+        links |= {".git": ROOT / ".git", "docs": ROOT / "docs"}
+        for name, target in links.items():
+            (folder / name).symlink_to(target)
+        (folder / ".build/release").mkdir(parents=True)
+        (folder / ".build/release/souk").symlink_to(SOUK)
+        self.environment = {**os.environ, "FLEET": str(shop.folder), "PORT": str(shop.port), "SHOP_URL": shop.url}
+        self.environment |= {"PGCONNECT_TIMEOUT": "5", "GIT_PAGER": "cat"}
+
+    def filled(self, text: str, **words: str) -> str:
+        """With what a reader puts in. The shop has another port here, and a pod's port is a replica's own."""
+        ports = {each["name"]: str(each["port"]) for each in self.shop.facts()["processes"]}
+        text = text.replace("http://127.0.0.1:8080", self.shop.url).replace("1:8080/metrics", "1:PORT/metrics")
+        for word, value in {"PORT": ports["orders-1"], **words}.items():
+            text = re.sub(rf"\b{word}\b", value, text)
+        return text
+
+    def run(self, command: Command, timeout: float = 300, **words: str):
+        return runbook.run(self.filled(command.text, **words), BOOK.setup, self.folder, self.environment, timeout)
+
+    def start(self, command: Command) -> subprocess.Popen:
+        """What it prints is read when it has ended: a drill says little."""
+        words = ["bash", "-c", f"set -e\n{BOOK.setup}\n{self.filled(command.text)}"]
+        pipe = subprocess.PIPE
+        where = {"cwd": self.folder, "env": self.environment, "start_new_session": True}
+        return subprocess.Popen(words, **where, stdout=pipe, stderr=pipe, text=True)
+
+    def printed(self, commands: list[Command]) -> str:
+        """What commands that only look print, all at once."""
+        with ThreadPoolExecutor(len(commands)) as pool:
+            results = list(pool.map(self.run, commands))
+        for command, result in zip(commands, results, strict=True):
+            # What is looked for may come later.
+            allowed = (0, 1) if NOTHING_FOUND.search(command.text) else (0,)
+            assert result.returncode in allowed, f"{command}\n{result.returncode}\n{result.stdout}{result.stderr}"
+        return "\n".join(result.stdout for result in results)
+
+    def is_whole(self) -> bool:
+        return all(
+            each["ready"] and set(each["balancer"].values()) <= {"UP"} for each in self.shop.status()["processes"]
+        )
+
+
+def shown(text: str, expected: list[str]) -> bool:
+    return all(re.search(each, text, re.MULTILINE) for each in expected)
