@@ -80,27 +80,20 @@ def test_command_of_a_fleet(desk, looked, command):
 
 def grow(desk: Desk, command: Command) -> None:
     """The fleet is stopped, and another one stands over the same data until the first takes its place again."""
-    shop = desk.shop
-    done = threading.Event()
-    text = command.text.replace("fleet up", "exec .venv/bin/python scripts/fleet up")
-
-    def run() -> None:
-        result.append(runbook.run(desk.filled(text), BOOK.setup, desk.folder, desk.environment))
-        done.set()
-
-    result: list = []
-    thread = threading.Thread(target=run)
+    shop, results = desk.shop, []
+    thread = threading.Thread(target=lambda: results.append(desk.run(command)))
     thread.start()
-    eventually(lambda: shop.facts().get("state") == "ready" and not is_this(shop), "the other one is ready", 120)
-    names = {each["name"] for each in shop.status()["processes"]}
-    shop.run("down")
-    thread.join(60)
-    shop.process.wait(60)
-    shop.process = None
-    shop.start()
+    try:
+        eventually(lambda: shop.facts().get("state") == "ready" and not is_this(shop), "the other one is ready", 120)
+        names = {each["name"] for each in shop.status()["processes"]}
+    finally:
+        shop.run("down")
+        thread.join(60)
+        shop.process.wait(60)
+        shop.process = None
+        shop.start()
     assert {f"orders-{number}" for number in (1, 2, 3, 4)} <= names
-    assert done.is_set()
-    assert result[0].returncode == 0, result[0].stderr
+    assert results[0].returncode == 0, results[0].stderr
 
 
 def is_this(shop) -> bool:
