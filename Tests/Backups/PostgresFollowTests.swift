@@ -13,6 +13,13 @@ final class Following: Sendable {
     private let url: String
     private let isStopped = Mutex(false)
     private let told = Mutex<[PostgresFollower.Event]>([])
+    private struct Waiting {
+        var continuations: [CheckedContinuation<Void, Never>] = []
+        var isOver = false
+    }
+    private let waiting = Mutex(Waiting())
+
+    struct Ended: Error {}
 
     init(_ url: String, _ store: FlakyObjects) {
         self.url = url
@@ -27,13 +34,19 @@ final class Following: Sendable {
     /// Follows while the work is done.
     func run(_ work: @escaping @Sendable () async throws -> Void) async throws {
         isStopped.withLock { $0 = false }
+        waiting.withLock { $0.isOver = false }
         var options = PostgresFollower.Options()
         options.interval = .milliseconds(20)
         let follower = PostgresFollower(repository, url: url, release: "1", clock: SystemClock(), options: options) {
-            event in self.told.withLock { $0.append(event) }
+            event in
+            self.told.withLock { $0.append(event) }
+            self.wake(isOver: false)
         }
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await follower.run { self.isStopped.withLock { $0 } } }
+            group.addTask {
+                defer { self.wake(isOver: true) }
+                try await follower.run { self.isStopped.withLock { $0 } }
+            }
             group.addTask {
                 defer { self.isStopped.withLock { $0 = true } }
                 try await work()
@@ -53,9 +66,27 @@ final class Following: Sendable {
 
     func until<T>(_ find: ([PostgresFollower.Event]) -> T?) async throws -> T {
         while true {
+            let count = events.count
             if let found = find(events) { return found }
-            try await Task.sleep(for: .milliseconds(5))
+            if waiting.withLock(\.isOver) { throw Ended() }
+            await withCheckedContinuation { continuation in
+                let isNow = waiting.withLock { waiting in
+                    if waiting.isOver || events.count > count { return true }
+                    waiting.continuations.append(continuation)
+                    return false
+                }
+                if isNow { continuation.resume() }
+            }
         }
+    }
+
+    private func wake(isOver: Bool) {
+        let all = waiting.withLock { waiting in
+            waiting.isOver = isOver
+            defer { waiting.continuations = [] }
+            return waiting.continuations
+        }
+        for continuation in all { continuation.resume() }
     }
 }
 

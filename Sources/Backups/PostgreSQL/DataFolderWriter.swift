@@ -162,12 +162,26 @@ struct DataFolderWriter: Sendable {
 
         """
 
+    /// Debian keeps these elsewhere, and no server starts without them: this machine alone may connect.
+    private static let elsewhere = [
+        "postgresql.conf": "# Written by souk restore: the old server had its settings outside of its folder.\n",
+        "pg_hba.conf": """
+        # Written by souk restore: the old server had its rules outside of its folder.
+        local all all peer
+        host all all 127.0.0.1/32 scram-sha-256
+        host all all ::1/128 scram-sha-256
+
+        """,
+        "pg_ident.conf": "",
+    ]
+
     func finish(_ owner: FileOwner?) throws {
         var copy = self
         try copy.end()
         guard logEnd >= base.end else {
             throw TarReader.Damaged(description: "its log ends at \(logEnd), before the files are whole at \(base.end)")
         }
+        for (name, text) in Self.elsewhere where !files.contains(name) { try copy.append(text, to: name) }
         try copy.append(Self.settings, to: "postgresql.auto.conf")
         try copy.append("", to: "recovery.signal")
         for name in copy.files {

@@ -95,6 +95,7 @@ public struct PostgresFollower: Sendable {
             let end = ContinuousClock.now + Self.pause
             while ContinuousClock.now < end {
                 if isStopped() { return }
+                // It waits on a thread of its own, none of the cooperative pool.
                 _ = DispatchSemaphore(value: 0).wait(timeout: .now() + .milliseconds(100))
             }
         }

@@ -61,14 +61,14 @@ public struct PostgresRestorer: Sendable {
                 bytes += content.count
                 onBytes(content.count)
             }
+            try await pool.run { [data, owner] in try data.finish(owner) }
         } catch let error as TarReader.Damaged {
             data.close()
-            throw BackupError.damagedManifest(backup: reader.id.description, detail: "its archive: \(error)")
+            throw BackupError.damagedManifest(backup: reader.id.description, detail: "\(error)")
         } catch {
             data.close()
             throw error
         }
-        try await pool.run { [data, owner] in try data.finish(owner) }
         return Restored(
             until: reader.until, generation: reader.id, version: base.version / 10_000, bytes: bytes)
     }
