@@ -16,7 +16,8 @@ public enum FileError: OutageError, Sendable, Hashable {
 
     public var isOutage: Bool { true }
 
-    init(_ path: String, _ code: Int32) {
+    /// - Parameter code: `errno`.
+    public init(_ path: String, _ code: Int32) {
         self =
             switch code {
             case ENOSPC, EDQUOT: .diskFull(path: path)
@@ -110,6 +111,12 @@ public enum Files {
         if unlink(path) == 0 { return true }
         guard errno == ENOENT || errno == ENOTDIR else { throw FileError(path, errno) }
         return false
+    }
+
+    /// Renames a file, over one that is there; on disk when this returns.
+    public static func move(_ path: String, to target: String) throws(FileError) {
+        guard rename(path, target) == 0 else { throw FileError(path, errno) }
+        try syncFolder(of: target)
     }
 
     private static func writeAll(_ bytes: [UInt8], to descriptor: Int32, _ path: String) throws(FileError) {

@@ -69,6 +69,7 @@ extension SQLiteConnection {
                 """)
             if let pages = options.maxPages { try run("PRAGMA max_page_count = \(pages)") }
         case .reader, .readOnlyFile: try run("PRAGMA query_only = ON")
+        case .lock: try run("PRAGMA wal_autocheckpoint = 0")
         case .copy: break
         }
     }

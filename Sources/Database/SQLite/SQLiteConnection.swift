@@ -10,11 +10,13 @@ final class SQLiteConnection: Session {
         case readOnlyFile
         /// Receives a backup.
         case copy
+        /// Keeps others from writing for a moment, and writes nothing itself.
+        case lock
     }
 
     let dialect = Dialect.sqlite
     let path: String
-    private let handle: OpaquePointer
+    let handle: OpaquePointer
     private var cache = SQLiteStatementCache()
     private let framing: Framing
     private var expectsTransaction = false
@@ -27,7 +29,7 @@ final class SQLiteConnection: Session {
         let access =
             switch role {
             case .writer, .copy: SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
-            case .reader: SQLITE_OPEN_READWRITE
+            case .reader, .lock: SQLITE_OPEN_READWRITE
             case .readOnlyFile: SQLITE_OPEN_READONLY
             }
         var opened: OpaquePointer?
@@ -38,7 +40,7 @@ final class SQLiteConnection: Session {
             guard code == SQLITE_OK else { throw Self.failure(code, opened, path: path, sql: "") }
             sqlite3_extended_result_codes(opened, 1)
             try Self.configure(opened, path: path, role: role, options: options)
-            framing = try Framing(opened, path: path, begin: role == .writer ? "BEGIN IMMEDIATE" : "BEGIN")
+            framing = try Framing(opened, path: path, begin: role == .writer || role == .lock ? "BEGIN IMMEDIATE" : "BEGIN")
         } catch {
             sqlite3_close_v2(opened)
             throw error
