@@ -28,7 +28,6 @@ struct LoadFlood: Sendable {
     /// - Throws: `DrillError` if the shop serves nobody.
     func run(_ say: @escaping @Sendable (String) -> Void) async throws -> FloodResult {
         let memory = FloodMemory(metrics)
-        await memory.look(asFirst: true)
         say("how much the shop can do: \(Self.learners) visitors at a time for \(Self.learning.inWords)")
         var closed = plan
         closed.arrivals = .closed(visits: nil)
@@ -37,7 +36,9 @@ struct LoadFlood: Sendable {
         let capacity = try await LoadRun(closed).run { Self.tell($0, say) }
         let most = Double(capacity.visits.finished) / max(capacity.seconds, 0.001)
         guard capacity.total.good > 0, most > 0 else { throw DrillError("\(plan.target.authority) serves nobody") }
-        say("flood: \(Int(most * times)) visitors a second for \(length.inWords), \(times.description) times as many")
+        // Of a shop at work: at its start it had hardly any.
+        await memory.look(asFirst: true)
+        say("flood: \(Int(most * times)) visitors a second for \(length.inWords)")
         var flooding = plan
         flooding.arrivals = .open(try Schedule(rate: most * times, for: length))
         var ordinary = plan

@@ -86,11 +86,11 @@ import Testing
         let failing = [(good: 50, p99: 30.0, failed: 50, resets: 0), Self.well, Self.well]
         let strict = try Self.impact(failing)
         #expect(abs(strict.error_rate - 50.0 / 2_300) < 1e-6)
-        #expect(strict.unmet == ["2.174 % failed, allowed 0.1 %"])
+        #expect(strict.unmet == ["2.174 % of shoppers' steps failed, allowed 0.1 %"])
         let excused = try Self.impact(failing) { $0.errorsMeanwhile = 0.5 }
         #expect(excused.unmet.isEmpty && excused.error_rate_otherwise == 0)
         let tooMuch = try Self.impact(failing) { $0.errorsMeanwhile = 0.1 }
-        #expect(tooMuch.unmet == ["16.667 % failed meanwhile, allowed 10 %"])
+        #expect(tooMuch.unmet == ["16.667 % of shoppers' steps failed meanwhile, allowed 10 %"])
     }
 
     @Test("in a shop of few visitors, as good as the worst second before is steady") func noise() throws {

@@ -83,7 +83,7 @@ public struct ChaosResult: Encodable, Sendable {
         var parts: [String] = []
         if outcome.before == false { parts.append("not begun: the steady state does not hold") }
         if outcome.hasDeviated { parts.append("deviated: the steady state did not come back") }
-        if !unmet.isEmpty { parts.append("deviated: of shoppers' steps " + unmet.joined(separator: ", and ")) }
+        if !unmet.isEmpty { parts.append("deviated: " + unmet.joined(separator: ", ")) }
         if audit?.passed == false { parts.append("deviated: the audit found something") }
         if outcome.status == .interrupted { parts.append("interrupted") }
         if outcome.failedRollbacks > 0 { parts.append("\(outcome.failedRollbacks) rollbacks failed") }

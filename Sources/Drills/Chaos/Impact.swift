@@ -133,13 +133,15 @@ public struct Impact: Codable, Sendable, Equatable {
         var reasons: [String] = []
         if let limit = expected.errorsMeanwhile {
             if isTooMuch(error_rate_meanwhile, limit) {
-                reasons.append("\(error_rate_meanwhile.asShare) failed meanwhile, allowed \(limit.asShare)")
+                reasons.append(
+                    "\(error_rate_meanwhile.asShare) of shoppers' steps failed meanwhile, allowed \(limit.asShare)")
             }
             if isTooMuch(error_rate_otherwise, expected.errors) {
-                reasons.append("\(error_rate_otherwise.asShare) failed, allowed \(expected.errors.asShare)")
+                reasons.append(
+                    "\(error_rate_otherwise.asShare) of shoppers' steps failed, allowed \(expected.errors.asShare)")
             }
         } else if isTooMuch(error_rate, expected.errors) {
-            reasons.append("\(error_rate.asShare) failed, allowed \(expected.errors.asShare)")
+            reasons.append("\(error_rate.asShare) of shoppers' steps failed, allowed \(expected.errors.asShare)")
         }
         if let seconds = recovered_after_seconds {
             if seconds > expected.within {
