@@ -28,7 +28,7 @@ extension Score {
                         check.violations == 0 && !isEmpty ? 1 : 0,
                         isEmpty
                             ? "no order was acknowledged"
-                            : "\(check.violations.grouped) of \(check.checked.grouped) are not"
+                            : "\((check.checked - check.violations).grouped) of \(check.checked.grouped) do"
                     )
                 }, audit?.source),
         ]

@@ -6,10 +6,11 @@ extension Score {
         ("zone", "an availability zone is away", "fleet-zone-away"),
     ]
 
-    /// Each kind of fault is worth the same, however many experiments tried it.
+    /// Each kind of fault is worth the same, however many experiments tried it. An experiment is of the first kind that
+    /// its tags name; one of another kind can only lose: by its audit, or if the shop does not come back.
     static func faults(_ facts: [FaultFacts]) -> [Grade] {
         kinds.flatMap { tag, what, example in
-            let tried = facts.filter { $0.tags.contains(tag) }
+            let tried = facts.filter { fault in kinds.first { fault.tags.contains($0.0) }?.0 == tag }
             guard !tried.isEmpty else {
                 let file = "deploy/chaos/\(example).json"
                 let command = "souk chaos run \(file) --shoppers 100 --json chaos-\(example).json"
