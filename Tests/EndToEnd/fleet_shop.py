@@ -22,6 +22,9 @@ FLEET_ONLY = ["test_fleet.py", "test_chaos.py", "test_weakness.py", *RUNBOOK]
 
 
 class FleetShop(Shop):
+    # Two dozen processes, on a machine that may be doing something else.
+    PATIENCE = 120
+
     # Short, for sockets, and not below a folder that is one user's own: as root, PostgreSQL is run by another.
     def __init__(self, **settings: str):
         folder = Path(tempfile.mkdtemp(prefix="souk-fleet-"))

@@ -71,6 +71,9 @@ def eventually(condition: Callable[[], Any], what: str, within: float = 20) -> A
 class Shop:
     """One `souk serve` on its own data folder. It may be stopped, killed and started again on the same port."""
 
+    # Seconds until it is ready.
+    PATIENCE = 20
+
     def __init__(self, folder: Path, *, port: int | None = None, arguments: Iterable[str] = (), **settings: str):
         self.folder, self.data = folder, folder / "data"
         self.port = port or free_port()
@@ -100,7 +103,7 @@ class Shop:
 
     def start(self) -> "Shop":
         self.launch()
-        eventually(self.is_ready, f"the shop is ready:\n{self.log()}")
+        eventually(self.is_ready, f"the shop is ready:\n{self.log()}", self.PATIENCE)
         return self
 
     def is_ready(self) -> bool:
