@@ -22,8 +22,8 @@ public struct RecoveryPage: Sendable {
             <h2>Audit</h2>
             \(audit)
             <footer>
-            <p>Everything was killed and deleted at second 0. RPO is the time from the first acknowledged order that is \
-            lost until then, RTO that until the restored shop took an order. Times are this machine's own.</p>
+            <p>Everything was killed and deleted at second 0. RPO is the time from the first acknowledged order that \
+            is lost until then, RTO that until the restored shop took an order. Times are this machine's own.</p>
             <p>Made by <code>souk recover</code>.</p>
             </footer>
             """)
