@@ -214,6 +214,26 @@ struct PostgresFollowTests {
         #expect(try await Self.restore(server, following, until: nil) == Array(1...10))
     }
 
+    @Test("a transaction that is larger than an object is there wholly or not at all")
+    func large() async throws {
+        let server = try PostgresPeer()
+        let following = Following(server.url, store)
+        let database = try await Self.shop(server)
+        try await following.run {
+            try await following.cut()
+            try await database.write { transaction in
+                _ = try transaction.execute(
+                    "INSERT INTO numbers SELECT n, repeat(md5(n::text), 50) FROM generate_series(1, 20000) n")
+            }
+            try await following.cut()
+        }
+        await database.close()
+        let more = store.keys.filter { $0.hasSuffix("-more") }
+        #expect(!more.isEmpty)
+        try server.destroy()
+        #expect(try await Self.restore(server, following, until: nil) == Array(1...20_000))
+    }
+
     @Test("as a synchronous standby it has whatever was acknowledged")
     func synchronous() async throws {
         let server = try PostgresPeer()
