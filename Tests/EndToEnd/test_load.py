@@ -181,6 +181,24 @@ def test_thresholds_end_the_run_with_99(peer):
     assert all(verdict["passed"] for verdict in kept["thresholds"])
 
 
+def test_a_flood_is_measured_in_three_parts(new_shop):
+    """How well the shop stood it is for a machine of its own; here, that what is told hangs together."""
+    shop = new_shop().fill(products=50).start()
+    found, result = load("--flood", "2", "--duration", "3s", shop.url, *PATIENT, check=False)
+    assert result.returncode in (0, 99)
+    capacity, flood, after = (found[part] for part in ("capacity", "flood", "after"))
+    most = capacity["visits"]["finished"] / capacity["seconds"]
+    assert capacity["arrivals"] == "closed"
+    assert flood["visits"]["begun"] == pytest.approx(2 * most * 3, rel=0.01)
+    assert after["visits"]["begun"] == pytest.approx(most / 2 * 20, rel=0.01)
+    assert all(is_whole(part) for part in (capacity, flood, after))
+    memory = found["memory"]
+    assert memory["processes"] == 1
+    assert 0 < memory["before"] <= memory["peak"]
+    assert found["refused_without_retry_after"] == 0
+    assert (result.returncode == 0) == all(verdict["passed"] for verdict in found["thresholds"])
+
+
 def test_hosts_that_nobody_named_are_left_alone():
     result = souk("load", "http://shop.example/", check=False)
     assert result.returncode == 64
@@ -210,6 +228,10 @@ def test_hosts_that_nobody_named_are_left_alone():
         (["--clients", "some"], "--clients"),
         (["--acknowledged", "told.jsonl"], "--journey"),
         (["--duration", "25h"], "24h"),
+        (["--flood", "5", "--rate", "5"], "--flood"),
+        (["--flood", "0"], "--flood"),
+        (["--flood", "5", "--threshold", "p99<1s"], "--flood"),
+        (["--metrics", "http://127.0.0.1/metrics"], "--metrics"),
     ],
 )
 def test_wrong_usage_is_named(arguments, named):
