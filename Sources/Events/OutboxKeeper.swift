@@ -25,10 +25,16 @@ struct OutboxKeeper: Sendable {
     }
 
     @discardableResult
-    func look(while isRunning: () -> Bool) async throws -> Outbox.Standing {
+    func measure() async throws -> Outbox.Standing {
         let standing = try await database.read { try Outbox.standing(in: $0) }
         for (consumer, lag) in lags { lag.record(max(0, standing.latest - (standing.positions[consumer] ?? 0))) }
         age.record(standing.oldestUndelivered.map { max(0, (clock.now() - $0).inSeconds) } ?? 0)
+        return standing
+    }
+
+    @discardableResult
+    func look(while isRunning: () -> Bool) async throws -> Outbox.Standing {
+        let standing = try await measure()
         guard standing.isTrimmable else { return standing }
         for _ in 0..<Self.trimsAtOnce where isRunning() {
             let trimmed = try await database.write { try Outbox.trim(limit: Self.trimmedAtOnce, in: $0) }

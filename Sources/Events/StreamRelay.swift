@@ -55,10 +55,19 @@ final class StreamRelay: Sendable {
         var latest: Int64?
         // The oldest event that is held back while the shop is busy.
         var held: Timestamp?
+        var mustLook = false
         while !signal.isStopped {
             do {
+                if isLookDue.exchange(false, ordering: .acquiringAndReleasing) {
+                    mustLook = true
+                    // Before the stream is asked: what waits is to be seen while Redis is away, too.
+                    try await keeper.measure()
+                }
                 let isMore = isHeld(held) ? false : try await append(&latest, &held)
-                if isLookDue.exchange(false, ordering: .acquiringAndReleasing) { try await look(&latest) }
+                if mustLook {
+                    try await look(&latest)
+                    mustLook = false
+                }
                 if !isMore { await signal.wait() }
             } catch {
                 latest = nil

@@ -117,7 +117,12 @@ SITUATIONS = [
                 [r"^redis .* ended", "souk_redis_failures_total", '"redis is away"'], [], ["souk_redis_failures_total"]
             ),
             "OrdersNotSettling": Sight(
-                [r'^orders +souk_orders_total\{status="confirmed"\}', r"^redis .* ended", "souk_redis_failures_total"]
+                [
+                    r'^orders +souk_orders_total\{status="confirmed"\}',
+                    r"^redis .* ended",
+                    "souk_redis_failures_total",
+                    r'souk_outbox_oldest_age_seconds\{source="orders"\}',
+                ]
             ),
         },
     ),
