@@ -50,6 +50,8 @@ public struct FloodResult: Codable, Sendable {
     static let leastGoodput = 0.9
     /// Milliseconds.
     static let checkoutP99 = 500.0
+    /// Of what is usual: visits differ by chance, and with them seconds, by a tenth and more.
+    static let aboutAsMuch = 0.75
     /// Of a second's requests.
     static let hardlyAny = 0.01
     /// Seconds.
@@ -87,14 +89,14 @@ public struct FloodResult: Codable, Sendable {
         result.steps.first { $0.step == JourneyStep.checkout.rawValue }?.measures
     }
 
-    /// Normal is a second that serves as the last half of them does, no slower than checkouts may be, and turns away
-    /// hardly anybody.
+    /// Normal is a second that serves about as much as the last half of them do, no slower than checkouts may be, and
+    /// turns away hardly anybody.
     private static func back(_ series: [LoadResult.Second]) -> Double? {
         let seconds = series.filter { $0.span >= 0.5 && $0.arrivals > 0 }
         let late = seconds.suffix(max(1, seconds.count / 2)).map(\.goodput).sorted()
         let usual = late.isEmpty ? 0 : late[late.count / 2]
         func isNormal(_ second: LoadResult.Second) -> Bool {
-            second.goodput >= leastGoodput * usual && (second.p99 ?? .infinity) <= checkoutP99
+            second.goodput >= aboutAsMuch * usual && (second.p99 ?? .infinity) <= checkoutP99
                 && Double(second.refused + second.failed + second.dropped) <= hardlyAny * Double(second.requests)
         }
         guard let last = seconds.last(where: { !isNormal($0) }) else { return 0 }
