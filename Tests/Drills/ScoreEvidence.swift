@@ -17,7 +17,7 @@ struct Recorded {
             "flood.json": [
                 "at": at, "capacity": Self.load(at, goodput: 1_000), "goodput_ratio": 0.94, "back_after_seconds": 2,
                 "flood": Self.load(at, refused: 4_000, p99: 210),
-                "memory": ["before": 300_000_000, "peak": 400_000_000],
+                "memory": ["processes": 1, "before": 300_000_000, "peak": 400_000_000],
             ],
             "region.json": [
                 "drill": "region", "at": at, "lost": 0, "rpo_seconds": 0.4, "rto_seconds": 9, "passed": true,

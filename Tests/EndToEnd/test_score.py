@@ -75,7 +75,7 @@ def evidence(tmp_path) -> Path:
     names = ["orders.paid-once", "orders.acknowledged", "commits.reach-the-disk"]
     check = {"promise": "it holds", "checked": 9, "violations": [], "violationCount": 0, "at": at}
     audit = [{"name": name, **check} for name in names]
-    flood = {"goodput_ratio": 0.95, "back_after_seconds": 1, "memory": {"before": 3e8, "peak": 4e8}}
+    flood = {"goodput_ratio": 0.95, "back_after_seconds": 1, "memory": {"processes": 1, "before": 3e8, "peak": 4e8}}
     files = {
         "load": load(),
         "flood": {"at": at, "capacity": load(), "flood": load(9), **flood},

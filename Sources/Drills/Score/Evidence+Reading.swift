@@ -102,7 +102,7 @@ extension FloodFacts {
         flood = try Traffic(try place.at("flood"))
         secondsToNormal = try place.member("back_after_seconds")?.number()
         guard let memory = place.member("memory") else { return }
-        self.memory = (try memory.number("before"), try memory.number("peak"))
+        self.memory = try memory.number("peak") / max(1, try memory.number("processes"))
     }
 }
 

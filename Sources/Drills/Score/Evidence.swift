@@ -61,8 +61,8 @@ public struct FloodFacts: Sendable {
     var flood: Traffic
     /// Until all was as before; nil if that did not come.
     var secondsToNormal: Double?
-    /// Resident, of the shop's processes, in bytes.
-    var memory: (before: Double, peak: Double)?
+    /// Resident at the most, a process of the shop, in bytes.
+    var memory: Double?
 }
 
 public struct FaultFacts: Sendable {

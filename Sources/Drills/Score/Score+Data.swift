@@ -52,7 +52,8 @@ extension Score {
     /// The audits that drills end with.
     private static func afterDrills(_ evidence: Evidence) -> Grade {
         let recoveries = evidence.recoveries.sorted { $0.key < $1.key }.map(\.value.audit)
-        let all = evidence.faults.map(\.audit) + recoveries
+        let region = evidence.region.flatMap(\.audit)
+        let all = evidence.faults.map(\.audit) + recoveries + (region.map { [$0] } ?? [])
         let audits = all.compactMap { $0 }
         let clean = audits.filter(\.broken.isEmpty).count
         // The first that failed, or the oldest: that one decides whether it counts half.

@@ -1,4 +1,7 @@
 extension Score {
+    /// In MiB: the limit that the chart gives each pod.
+    private static let memoryLimit = 512.0
+
     static func overload(_ facts: FloodFacts?) -> [Grade] {
         let source = facts?.source
         let run = "Run `souk load --flood 5 --clients many --json flood.json` against the shop."
@@ -9,7 +12,6 @@ extension Score {
             Grade(
                 name, title, weight, expected: expected, remedy: facts == nil ? run : remedy, result, source)
         }
-        let memory = facts?.memory
         return [
             grade(
                 "goodput", "Goodput under a flood", 3, expected: "at least 90 % of the peak",
@@ -41,15 +43,12 @@ extension Score {
                     ($0.secondsToNormal?.share(full: 5, none: 10) ?? 0, $0.secondsToNormal?.asSeconds ?? "not at all")
                 }),
             grade(
-                "memory", "Memory is bounded under a flood", 1, expected: "at most twice as much as before",
+                "memory", "Memory is bounded under a flood", 1, expected: "at most 512 MiB a process",
                 remedy: "Something is kept for each request that waits: lower the limits of admission.",
-                memory.map { memory in
-                    let ratio = memory.before > 0 ? memory.peak / memory.before : .infinity
-                    let (before, peak) = (memory.before / 1_048_576, memory.peak / 1_048_576)
-                    return (
-                        ratio.share(full: 2, none: 4),
-                        "\(before.readable) MiB before, \(peak.readable) MiB at most"
-                    )
+                facts?.memory.map { bytes in
+                    let mebibytes = bytes / 1_048_576
+                    let share = mebibytes.share(full: memoryLimit, none: 2 * memoryLimit)
+                    return (share, "\(mebibytes.readable) MiB at most")
                 }),
         ]
     }
