@@ -29,6 +29,9 @@ public enum BackupError: Error, Sendable, Equatable {
     case cannotGoOn(backup: String)
     case notEmptyFolder(path: String)
     case noLog(until: Timestamp?, place: String)
+    /// Of a continuous copy.
+    case otherEngine(String, generation: String)
+    case amidstRestore(until: Timestamp, backup: String)
 }
 
 extension BackupError: CustomStringConvertible {
@@ -69,6 +72,10 @@ extension BackupError: CustomStringConvertible {
         case .notEmptyFolder(let path): "\(path) is not empty: a server is restored into a folder of its own"
         case .noLog(let until?, let place):
             "no continuous copy in \(place) goes back to \(until): `souk backup list` shows what there is"
+        case .otherEngine(let engine, let generation):
+            "the continuous copy \(generation) is of \(engine) and can only be restored there"
+        case .amidstRestore(let until, let backup):
+            "at \(until) the shop was being restored from \(backup): restore it --until another time"
         case .noLog(nil, let place):
             "there is no complete continuous copy in \(place): `souk backup list` shows what there is"
         }

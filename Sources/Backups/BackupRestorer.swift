@@ -36,12 +36,12 @@ public struct BackupRestorer: Sendable {
     ) async throws -> (manifest: Manifest, answer: Answer) {
         let (manifest, sealing) = try await repository.open(wanted)
         let pairs = try matched(manifest, stores)
-        if try await !isUnfinished(stores) {
+        if try await !Self.isUnfinished(stores) {
             if options.replaces {
                 // Nothing is deleted for a backup that cannot be read to its end.
                 try await BackupVerifier(repository).verify(manifest, sealing, hasObjects: options.hasObjects)
             } else {
-                for store in stores { try await checkEmpty(store) }
+                for store in stores { try await Self.checkEmpty(store) }
             }
         }
         for store in stores { try await store.database.write { try RestoreMark.set(manifest.id, in: $0) } }
@@ -81,13 +81,13 @@ public struct BackupRestorer: Sendable {
         }
     }
 
-    private func isUnfinished(_ stores: [BackedStore]) async throws -> Bool {
+    static func isUnfinished(_ stores: [BackedStore]) async throws -> Bool {
         for store in stores where try await store.database.read({ try RestoreMark.find(in: $0) }) != nil { return true }
         return false
     }
 
     /// Nothing but what migrations themselves put there, which a database in memory shows.
-    private func checkEmpty(_ store: BackedStore) async throws {
+    static func checkEmpty(_ store: BackedStore) async throws {
         let fresh = try await SQLiteDatabase.open(path: SQLiteDatabase.inMemory)
         try await fresh.migrate(store.migrations)
         let initial = try await fresh.read { transaction in

@@ -74,6 +74,14 @@ public struct LogReader: Sendable {
         }
     }
 
+    /// Reads it to its end, as a restore would, and keeps nothing.
+    ///
+    /// - Parameter onObjects: told of so many objects more.
+    public func verify(onObjects: (Int) -> Void) async throws {
+        try await forEachPart { _, _ in onObjects(1) }
+        try await forEachCut { _, _, _ in onObjects(1) }
+    }
+
     /// Fetches a few at the same time, and hands them on one after the other.
     private func inOrder<Item: Sendable, Fetched: Sendable>(
         _ items: [Item], _ fetch: @escaping @Sendable (Item) async throws -> Fetched,

@@ -176,7 +176,8 @@ public struct LogRepository: Sendable {
 
     // MARK: - What is kept
 
-    /// Removes generations that the policy does not keep, with their cuts, and what was broken off long ago.
+    /// Removes generations that the policy does not keep, with their cuts, and what was broken off long ago. Of the
+    /// policy's days all are kept, so that one can go back to any moment of them, and not to one a day.
     ///
     /// - Parameter current: is being written, and stays.
     /// - Returns: those that were removed.
@@ -184,7 +185,12 @@ public struct LogRepository: Sendable {
         var complete: Set<BackupID> = []
         let all = try await ids()
         for id in all where try await backups.store.get(Self.manifestKey(of: id)) != nil { complete.insert(id) }
-        let kept = policy.kept(of: Array(complete))
+        var kept = policy.kept(of: Array(complete))
+        let days = policy.rules.first { $0.period == .day }?.count ?? 0
+        for (id, next) in zip(complete.sorted(), complete.sorted().dropFirst())
+        where now - next.time < .seconds(days * 86_400) {
+            kept.insert(id)
+        }
         var removed: [BackupID] = []
         for id in all where id != current && !kept.contains(id) {
             guard complete.contains(id) || now - id.time > BackupRepository.longestBackup else { continue }

@@ -95,7 +95,7 @@ struct Backup: AsyncParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "List the backups, the oldest first.",
+            abstract: "List the backups, and the continuous copies after them, the oldest first.",
             discussion: """
                 Without a key too: what is shown is what they say of themselves.
 
@@ -117,22 +117,37 @@ struct Backup: AsyncParsableCommand {
             var bytes: Int?
             var pictures: Int?
             var encrypted: Bool?
+            /// Of a continuous copy: up to when it can be restored.
+            var until: Timestamp?
         }
 
         func run() async throws {
             let settings = try await options.settings()
-            let entries = try await BackupPlace.using(from, "--from", settings, isUnencrypted: true) {
-                try await $0.repository.list()
+            let (entries, generations) = try await BackupPlace.using(from, "--from", settings, isUnencrypted: true) {
+                (try await $0.repository.list(), try await LogRepository($0.repository).list())
             }
-            let lines = entries.map { entry in
+            var lines = entries.map { entry in
                 let manifest = entry.manifest
                 return Line(
                     id: entry.id.description, complete: entry.isComplete, release: manifest?.release,
                     engine: manifest?.engine, rows: manifest?.rows, bytes: manifest?.bytes,
                     pictures: manifest?.objects?.count, encrypted: manifest.map { $0.encryption != nil })
             }
+            lines += generations.map { generation in
+                Line(
+                    id: generation.id.description, complete: generation.isComplete,
+                    release: generation.manifest?.release, engine: generation.manifest?.engine,
+                    bytes: generation.manifest?.bytes, encrypted: generation.manifest.map { $0.encryption != nil },
+                    until: generation.until)
+            }
             if json { return try Console.print(json: lines) }
             for line in lines {
+                if let until = line.until, line.complete {
+                    Console.say(
+                        "\(line.id)  continuous until \(until), \(line.engine ?? ""), "
+                            + (line.encrypted == true ? "encrypted" : "not encrypted"))
+                    continue
+                }
                 guard let rows = line.rows, let bytes = line.bytes else {
                     Console.say("\(line.id)  not complete")
                     continue
@@ -157,6 +172,7 @@ struct Backup: AsyncParsableCommand {
         @OptionGroup var options: DataOptions
         @Argument(help: "Which one; the latest if not given.") var id: String?
         @Option(help: "Where it is: file:FOLDER or s3://BUCKET?region=….") var from: String
+        @Option(help: "Of what `souk backup follow` keeps, up to that time (RFC 3339), or latest.") var until: String?
         @Flag(help: "Of one that is not encrypted.") var unencrypted = false
         @Flag(help: "Leave the pictures out.") var noObjects = false
         @Flag(help: "Print the result as JSON.") var json = false
@@ -168,9 +184,28 @@ struct Backup: AsyncParsableCommand {
             var pictures: Int
         }
 
+        /// Of a continuous copy.
+        struct Copy: Codable {
+            var id: String
+            var until: Timestamp
+            var objects: Int
+        }
+
         func run() async throws {
             let settings = try await options.settings()
             let progress = Progress("verify")
+            if let until {
+                let time = try RestoreServer.time(until)
+                let reader = try await BackupPlace.using(from, "--from", settings, isUnencrypted: unencrypted) {
+                    let reader = try await LogRepository($0.repository).open(until: time)
+                    try await reader.verify { progress.advance(by: $0) }
+                    return reader
+                }
+                progress.finish()
+                let copy = Copy(id: reader.id.description, until: reader.until, objects: reader.objects)
+                if json { return try Console.print(json: copy) }
+                return Console.say("\(copy.id) is whole until \(copy.until): \(copy.objects) objects")
+            }
             let manifest = try await BackupPlace.using(from, "--from", settings, isUnencrypted: unencrypted) {
                 let verifier = BackupVerifier($0.repository) { progress.advance(by: $0) }
                 return try await verifier.verify(Backup.wanted(id), hasObjects: !noObjects)

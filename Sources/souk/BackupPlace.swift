@@ -82,8 +82,9 @@ extension Databases {
 extension Store {
     /// All that there are. A shop on files whose payments are somebody else's affair has none for the sandbox.
     static func existing(_ settings: Settings) -> Set<Store> {
-        let file = settings.database.rest + "/sandbox.sqlite"
-        let hasSandbox = settings.database.scheme != "sqlite" || FileManager.default.fileExists(atPath: file)
+        let hasSandbox =
+            settings.database.scheme != "sqlite"
+            || FileManager.default.fileExists(atPath: Store.sandbox.path(settings))
         return Set(allCases.filter { $0 != .sandbox || hasSandbox })
     }
 }

@@ -16,6 +16,12 @@ enum Store: String, CaseIterable, Sendable {
 
     init?(_ role: ShopRole) { self.init(rawValue: role.rawValue) }
 
+    /// Of a shop on files.
+    func path(_ settings: Settings) -> String {
+        let folder = settings.database.rest
+        return folder + (folder.hasSuffix("/") ? "" : "/") + rawValue + ".sqlite"
+    }
+
     var migrations: [Migration] {
         switch self {
         case .products: Products.migrations
@@ -121,8 +127,7 @@ struct Databases: Sendable {
             options.closuresPerCommit = min(options.closuresPerCommit, settings.groupCommit)
             return try await PostgresDatabase.open(url: settings.database.text, schema: name, options: options)
         }
-        let folder = settings.database.rest
-        let path = folder + (folder.hasSuffix("/") ? "" : "/") + name + ".sqlite"
+        let path = store.path(settings)
         if case .looking = use { return try await SQLiteDatabase.openReadOnly(path: path) }
         var options = SQLiteDatabase.Options()
         options.name = name

@@ -19,6 +19,8 @@ struct FollowReport: Sendable {
         var at: Timestamp?
         var until: Timestamp?
         var bytes: Int?
+        /// How long nobody else could write, on files.
+        var held_ms: Double?
     }
 
     func base(_ generation: BackupID, at time: Timestamp, bytes: Int) {
@@ -32,10 +34,18 @@ struct FollowReport: Sendable {
     }
 
     /// Once a second and more: not into a log.
-    func cut(until time: Timestamp, bytes: Int) {
-        if isJSON { return tell(Event(event: "cut", until: time, bytes: bytes)) }
+    func cut(until time: Timestamp, bytes: Int, held: Duration? = nil) {
+        if isJSON {
+            let milliseconds = held.map { $0.inSeconds * 1_000 }
+            return tell(Event(event: "cut", until: time, bytes: bytes, held_ms: milliseconds))
+        }
         guard Console.isTerminal else { return }
         Console.write("\rit can be restored until \(time)  ", to: STDERR_FILENO)
+    }
+
+    func removed(_ generations: [BackupID]) {
+        if isJSON { return }
+        Console.say("removed: \(generations.map(\.description).joined(separator: ", "))")
     }
 
     func trouble(_ text: String) { Console.complain("follow: \(text)") }

@@ -43,6 +43,10 @@ struct Restore: AsyncParsableCommand {
     func run() async throws {
         let settings = try await options.settings()
         if let until {
+            if settings.database.scheme == "sqlite", into == nil {
+                return try await RestoreFiles(from: from, until: until, replaces: replace, audits: !noAudit, json)
+                    .run(settings, isUnencrypted: unencrypted)
+            }
             return try await RestoreServer(from: from, until: until, into: into, owner: owner, isJSON: json)
                 .run(settings, isUnencrypted: unencrypted)
         }

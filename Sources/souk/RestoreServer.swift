@@ -32,7 +32,7 @@ struct RestoreServer {
     }
 
     func run(_ settings: Settings, isUnencrypted: Bool) async throws {
-        let (time, owner) = (try time(), try fileOwner())
+        let (time, owner) = (try Self.time(until), try fileOwner())
         let began = ContinuousClock.now
         let (restored, folder) = try await BackupPlace.using(from, "--from", settings, isUnencrypted: isUnencrypted) {
             let reader = try await LogRepository($0.repository).open(until: time)
@@ -61,7 +61,7 @@ struct RestoreServer {
     }
 
     /// Nil for the latest.
-    private func time() throws -> Timestamp? {
+    static func time(_ until: String) throws -> Timestamp? {
         if until == "latest" { return nil }
         guard let time = Timestamp(rfc3339: until) else {
             throw SettingsError("--until is '\(until)', expected a time such as 2026-11-21T10:00:00Z, or latest")

@@ -40,7 +40,8 @@ final class SQLiteConnection: Session {
             guard code == SQLITE_OK else { throw Self.failure(code, opened, path: path, sql: "") }
             sqlite3_extended_result_codes(opened, 1)
             try Self.configure(opened, path: path, role: role, options: options)
-            framing = try Framing(opened, path: path, begin: role == .writer || role == .lock ? "BEGIN IMMEDIATE" : "BEGIN")
+            let isLocking = role == .writer || role == .lock
+            framing = try Framing(opened, path: path, begin: isLocking ? "BEGIN IMMEDIATE" : "BEGIN")
         } catch {
             sqlite3_close_v2(opened)
             throw error

@@ -212,7 +212,7 @@ public actor SQLiteFollower {
         }
     }
 
-    /// SQLite's own waiting would sleep up to a tenth of a second between two tries, while others wait for what was got.
+    /// SQLite's own waiting would sleep up to a tenth of a second between two tries, and others wait meanwhile.
     private func lockOnce(before deadline: ContinuousClock.Instant) throws -> Bool {
         var deadline = deadline
         for (index, file) in files.enumerated() {
