@@ -58,24 +58,23 @@ public struct SQLiteCopy: Sendable {
 
     /// Follows until it is told to stop; then takes a last cut.
     ///
-    /// - Throws: what opening the databases throws; and where it was told to stop, what the store has against the last
-    ///   cut.
+    /// - Throws: what opening the databases and the first look at the store throw; and where it was told to stop, what
+    ///   the store has against the last cut.
     public func run(until isStopped: @escaping Stop) async throws {
+        // What is wrong from the start is told; what comes later may go away, and who follows stays.
+        var hasBegun = false
         while true {
             let follower = SQLiteFollower(files, partSize: LogRepository.partSize)
             do {
                 try await follower.open()
-                try await follow(follower, isStopped)
+                try await follow(follower, isStopped, &hasBegun)
                 await follower.close()
                 return
-            } catch let error as FollowError {
-                await follower.close()
-                onEvent(.trouble("\(error): beginning anew, with a new base"))
-                await sleep(until: clock.now() + options.pause, isStopped)
-                if isStopped() { throw error }
             } catch {
                 await follower.close()
-                throw error
+                if !hasBegun || isStopped() { throw error }
+                onEvent(.trouble("\(error): beginning anew, with a new base"))
+                await sleep(until: clock.now() + options.pause, isStopped)
             }
         }
     }
@@ -87,9 +86,12 @@ public struct SQLiteCopy: Sendable {
         var bytes = 0
     }
 
-    private func follow(_ follower: SQLiteFollower, _ isStopped: @escaping Stop) async throws {
+    private func follow(
+        _ follower: SQLiteFollower, _ isStopped: @escaping Stop, _ hasBegun: inout Bool
+    ) async throws {
         var current: LogWriter?
         var begun: Begun? = try await begin(follower)
+        hasBegun = true
         var told = clock.now() - options.heartbeat
         while true {
             let isLast = isStopped()
@@ -147,7 +149,8 @@ public struct SQLiteCopy: Sendable {
 
     /// - Returns: up to when all is in the store; nil where nothing was new and nothing had to be said.
     private func cut(
-        _ follower: SQLiteFollower, _ writers: [LogWriter], _ isStopped: @escaping Stop, _ beginsBase: Bool, _ isDue: Bool
+        _ follower: SQLiteFollower, _ writers: [LogWriter], _ isStopped: @escaping Stop, _ beginsBase: Bool,
+        _ isDue: Bool
     ) async throws -> Timestamp? {
         var moment: SQLiteFollower.Moment
         do {
