@@ -221,7 +221,7 @@ public actor SQLiteFollower {
                     for file in files[..<index] { file.unlock() }
                     return false
                 }
-                usleep(100)
+                usleep(100)  // On this actor's own thread.
             }
             // From the first one on somebody may be waiting.
             if index == 0 { deadline = ContinuousClock.now + Self.longestHold }
