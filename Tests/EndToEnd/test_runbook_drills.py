@@ -15,7 +15,7 @@ SHOWN = {
     "drop-s3": [r"^s3 .* ended"],
     "drop-redis": [r"^redis .* ended", "souk_redis_failures_total"],
     "exhaust": [r"^ fault +\| +\d\d"],
-    "drop-postgres": [r"^postgres .* ended", r"^orders-1 .* not ready", "connection_failures_total"],
+    "drop-postgres": [r"^postgres .* ended", r"^\w+-\d .* not ready", "connection_failures_total"],
     "slow-payments": [
         r'souk_peer_call_seconds\{peer="payments"\}  \d+ times, 0\.[5-9]',
         r'souk_payment_provider_seconds\{call="authorize".*times, 0\.0',

@@ -135,7 +135,10 @@ SITUATIONS = [
                 [],
                 ["souk_peer_breaker_open{"],
             ),
-            "CheckoutFailing": Sight([r'route="/api/orders",status="50[34]"', "the peer"], ["all that has"]),
+            "CheckoutFailing": Sight(
+                [r'route="/api/orders",status="50[34]"', r'outcome="(unknown|unreached|barred)",peer="products"'],
+                ["all that has"],
+            ),
         },
     ),
     Situation(

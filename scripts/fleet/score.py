@@ -115,7 +115,7 @@ class Gathering:
     def recover(self) -> None:
         for engine in "sqlite", "postgres":
             words = ["recover", "--engine", engine, "--orders", self.options.orders]
-            self.step(f"recover-{engine}", f"a restore, {engine}", [SOUK, *words])
+            self.step(f"recover-{engine}", f"a restore, {engine}", [SOUK, *words], html=True)
 
     # -- how they are done
 
