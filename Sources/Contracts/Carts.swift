@@ -19,12 +19,12 @@ public enum CartsAPI {
         "carts.create", .post, "/api/carts", summary: "A new cart", priority: .cart, success: 201, idempotency: .none,
         problems: [.unknownSKU, .mixedCurrencies])
     public static let cart = Endpoint<CartByID, Cart>(
-        "carts.get", .get, "/api/carts/{id}", summary: "A cart", priority: .cart, problems: [.notFound])
+        "carts.get", .get, "/api/carts/{id}", summary: "A cart", priority: .checkout, problems: [.notFound])
     public static let putLine = Endpoint<PutCartLine, Cart>(
-        "carts.lines.put", .put, "/api/carts/{id}/lines/{sku}", summary: "Set a line's quantity", priority: .cart,
+        "carts.lines.put", .put, "/api/carts/{id}/lines/{sku}", summary: "Set a line's quantity", priority: .checkout,
         problems: [.notFound, .unknownSKU, .cartFull, .mixedCurrencies])
     public static let removeLine = Endpoint<RemoveCartLine, Cart>(
-        "carts.lines.remove", .delete, "/api/carts/{id}/lines/{sku}", summary: "Remove a line", priority: .cart,
+        "carts.lines.remove", .delete, "/api/carts/{id}/lines/{sku}", summary: "Remove a line", priority: .checkout,
         problems: [.notFound])
 }
 

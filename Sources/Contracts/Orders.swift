@@ -35,13 +35,13 @@ public enum OrdersAPI {
             .unknownCoupon, .emptyOrder, .notFound, .keyMissing, .keyReused, .keyInUse, .forbidden, .orderUnsettled,
         ])
     public static let price = Endpoint<PriceOrder, OrderSums>(
-        "orders.price", .post, "/api/orders/prices", summary: "What an order would cost", priority: .cart,
+        "orders.price", .post, "/api/orders/prices", summary: "What an order would cost", priority: .checkout,
         problems: [
             .unknownSKU, .mixedCurrencies, .amountTooLarge, .unknownShippingMethod, .unknownCoupon, .emptyOrder,
             .notFound,
         ])
     public static let shippingMethods = Endpoint<ShippingQuery, ShippingMethodList>(
-        "shipping.list", .get, "/api/shipping-methods", summary: "How an order can be sent", priority: .cart)
+        "shipping.list", .get, "/api/shipping-methods", summary: "How an order can be sent", priority: .checkout)
     public static let list = Endpoint<OrderQuery, OrderPage>(
         "orders.list", .get, "/api/orders", summary: "My orders; staff see all", access: .customer, priority: .browse)
     public static let order = Endpoint<OrderByID, Order>(

@@ -71,7 +71,8 @@ public enum ProductsAPI {
         access: .staff, priority: .reports, problems: [.notFound])
 
     public static let quote = Endpoint<QuoteQuery, QuoteList>(
-        "products.quote", .post, "/internal/quotes", summary: "Prices for an order", access: .service, priority: .cart)
+        "products.quote", .post, "/internal/quotes", summary: "Prices for an order", access: .service,
+        priority: .checkout)
     public static let reserve = Endpoint<ReserveStock, Nothing>(
         "stock.reserve", .post, "/internal/reservations", summary: "Hold stock for an order", access: .service,
         priority: .checkout, success: 204, problems: [.outOfStock])

@@ -33,6 +33,9 @@ public enum Access: Sendable, Hashable {
 }
 
 /// What is let in first when there is too much: admission sheds from the last to the first.
+///
+/// `cart` is where buying begins: a new cart, an account, a login. Who has a cart goes on under `checkout`, so that
+/// nobody is let in to be turned away at the till.
 public enum Priority: String, Sendable, CaseIterable {
     case checkout, cart, browse, reports
 }

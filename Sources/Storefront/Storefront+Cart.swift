@@ -6,13 +6,13 @@ import Wire
 extension Storefront {
     var cartRoutes: [PageRoute] {
         [
-            personal(.get, "/cart", priority: .cart) { visit in
+            personal(.get, "/cart", priority: .checkout) { visit in
                 let notice = visit.request.query.first("added") != nil ? "It is in your cart." : nil
                 return try await cartPage(visit, notice: notice)
             },
             personal(.post, "/cart/lines", priority: .cart, addLine),
-            personal(.post, "/cart/lines/{sku}", priority: .cart, changeLine),
-            personal(.get, "/fragments/me", priority: .cart, me),
+            personal(.post, "/cart/lines/{sku}", priority: .checkout, changeLine),
+            personal(.get, "/fragments/me", priority: .browse, me),
         ]
     }
 

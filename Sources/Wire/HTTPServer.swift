@@ -23,6 +23,7 @@ public typealias ErrorPage = @Sendable (Problem, PageRequest?) -> PageResponse
 public struct HTTPServer: Service {
     private let settings: ServerSettings
     private let responder: Responder
+    private let turnstile: Turnstile
     private let drain: Drain
     private let logger: Logger
     private let onReady: @Sendable (Int) async -> Void
@@ -68,9 +69,14 @@ public struct HTTPServer: Service {
         for (path, handle) in surroundings.routes {
             router.add(.get, PathTemplate(path), Served(.surrounding(handle), .get, path, .browse))
         }
+        let renderer = Renderer(isHTTPS: settings.isHTTPS)
+        let admission = Admission(settings.admission)
+        turnstile = Turnstile(router, admission, edge, renderer) { problem in
+            .refusal(problem, page: errorPage(problem, nil), isHTTPS: settings.isHTTPS)
+        }
         responder = Responder(
-            settings: settings, router: router, identity: identity, errorPage: errorPage,
-            renderer: Renderer(isHTTPS: settings.isHTTPS), edge: edge, admission: Admission(settings.admission),
+            settings: settings, router: router, identity: identity, errorPage: errorPage, renderer: renderer,
+            edge: edge, admission: admission,
             clients: ClientLimits(settings.clients, shared: sharedBuckets), drain: drain, logger: logger)
     }
 
@@ -85,7 +91,8 @@ public struct HTTPServer: Service {
     public func run() async throws {
         let server = Server(
             childChannelSetup: ConnectionChannel(
-                limits: ConnectionLimits(settings), edge: responder.edge, responder: responder),
+                limits: ConnectionLimits(settings), edge: responder.edge, turnstile: turnstile,
+                responder: responder),
             configuration: ServerConfiguration(
                 address: .hostname(settings.host, port: settings.port), backlog: 1_024,
                 availableConnectionsDelegate: MaximumAvailableConnections(settings.maxConnections)),

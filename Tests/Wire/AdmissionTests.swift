@@ -22,6 +22,8 @@ import Wire
         var waiting: [Int: Priority] = [:]
         var served: [Priority: Int] = [:]
         var refused: [Priority: Int] = [:]
+        /// Of those refused: after waiting.
+        var inVain = 0
         var times: [Double] = []
         var now = 0.0
         var generator = SeededGenerator(seed: 7)
@@ -45,7 +47,9 @@ import Wire
 
         private mutating func refuse(_ ids: [Int]) {
             for id in ids {
-                if let priority = waiting.removeValue(forKey: id) { refused[priority, default: 0] += 1 }
+                guard let priority = waiting.removeValue(forKey: id) else { continue }
+                refused[priority, default: 0] += 1
+                inVain += 1
             }
         }
 
@@ -81,6 +85,7 @@ import Wire
         mutating func forget() {
             served = [:]
             refused = [:]
+            inVain = 0
             times = []
         }
 
@@ -118,6 +123,38 @@ import Wire
         #expect(part(.cart) > part(.browse))
         #expect(part(.browse) >= part(.reports))
         #expect(part(.reports) < 0.1)
+    }
+
+    @Test("when the crowd stays, hardly anybody waits in vain") func earlyRefusal() {
+        var server = Server(queue: AdmissionQueue(AdmissionSettings()))
+        server.run(seconds: 10, [.checkout: 100, .cart: 400, .browse: 1_200])
+        server.forget()
+        server.run(seconds: 30, [.checkout: 100, .cart: 400, .browse: 1_200])
+        let refused = server.refused.values.reduce(0, +)
+        #expect(refused > 30_000 && server.inVain < refused / 20, "\(server.inVain) of \(refused)")
+        #expect(Double(server.served[.checkout] ?? 0) > 0.99 * 3_000)
+    }
+
+    @Test("closed is who comes last, and open again to all when nobody was turned away for a while") func closing() {
+        var settings = AdmissionSettings()
+        settings.initial = 16
+        settings.bounds = 16...16
+        var queue = AdmissionQueue(settings)
+        for _ in 0..<16 { _ = queue.enter(.checkout, now: 0) }
+        for _ in 0..<20 { _ = queue.enter(.browse, now: 0.01) }
+        #expect(queue.closedFrom == Priority.allCases.count, "a crowd that just came may wait")
+        #expect(queue.enter(.browse, now: 1.02) == .waits(21))
+        #expect(queue.enter(.browse, now: 1.02) == .turnedAway, "it stays")
+        #expect(queue.closedFrom == Priority.browse.rank)
+        #expect(queue.enter(.cart, now: 1.02) == .waits(22))
+        #expect(queue.expire(now: 1.2).count == 22 && queue.closedFrom == Priority.allCases.count)
+        for _ in 0..<8 { _ = queue.enter(.cart, now: 1.25) }
+        #expect(queue.enter(.cart, now: 1.25) == .turnedAway && queue.closedFrom == Priority.cart.rank)
+        queue.noteTurnedAway(now: 2)
+        #expect(queue.expire(now: 2.9).count == 8)
+        _ = queue.expire(now: 3.95)
+        for _ in 0..<20 { _ = queue.enter(.browse, now: 3.96) }
+        #expect(queue.waiting == 20, "the crowd is gone")
     }
 
     @Test("when the crowd is gone, all are let in again") func recovery() {

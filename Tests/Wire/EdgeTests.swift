@@ -189,6 +189,79 @@ import Wire
         }
     }
 
+    /// One request holds the only place, so that all others are too many.
+    @Test("in a crowd who is turned away is told at once, and a page that was kept is shown as it was")
+    func crowd() async throws {
+        let held = Held()
+        let shelf = String(repeating: "shelf ", count: 400)
+        let pages = [
+            PageRoute(.get, "/shelf/{name}") { _ in .html(shelf, cache: .edge(tags: ["a"], maxAge: 60)) },
+            PageRoute(.get, "/held") { _ in
+                await held.wait()
+                return .html("let go")
+            },
+        ]
+        let edge = EdgeCache()
+        var settings = Toy.settings
+        settings.admission.initial = 1
+        settings.admission.bounds = 1...1
+        settings.admission.patience = .milliseconds(20)
+        try await Toy.serve(settings, pages: pages, edge: edge) { port in
+            let kept = try await Peer.ask(port, "GET", "/shelf/a")
+            edge.markStale(["a"])
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await Peer.expect(200, port, "GET", "/held") }
+                await held.untilHeld()
+                for _ in 0..<16 {
+                    group.addTask {
+                        try await Peer.connect(port) { peer in
+                            while !held.isLetGo {
+                                let answer = try await peer.ask("GET", "/api/things")
+                                guard answer.status == 503 else { continue }
+                                #expect(answer["retry-after"] == "1")
+                                #expect(answer.body.contains("overloaded"))
+                            }
+                        }
+                    }
+                }
+                try await Peer.connect(port) { peer in
+                    // Who waited in vain gets it, too, but then nobody else is to keep it.
+                    var page = try await peer.ask("GET", "/shelf/a", ["Accept-Encoding": "gzip"])
+                    while page["cache-control"] == "no-store" {
+                        page = try await peer.ask("GET", "/shelf/a", ["Accept-Encoding": "gzip"])
+                    }
+                    #expect(page.status == 200 && page.body == kept.body)
+                    let html = ["Accept": "text/html"]
+                    let refused = try await peer.ask("GET", "/shelf/never-seen", html)
+                    #expect(refused.status == 503 && refused.body == "<h1>503</h1>" && refused["retry-after"] == "1")
+                    #expect(try await peer.ask("HEAD", "/shelf/never-seen", html)["content-length"] == "12")
+                    try await peer.expect(200, "GET", "/health")
+                }
+                held.letGo()
+                try await group.waitForAll()
+            }
+        }
+    }
+
+    final class Held: Sendable {
+        private let (arrivals, arrived) = AsyncStream.makeStream(of: Void.self)
+        private let (ends, end) = AsyncStream.makeStream(of: Void.self)
+        private let flag = Atomic(false)
+        var isLetGo: Bool { flag.load(ordering: .acquiring) }
+
+        func wait() async {
+            arrived.yield()
+            for await _ in ends { return }
+        }
+
+        func untilHeld() async { for await _ in arrivals { return } }
+
+        func letGo() {
+            flag.store(true, ordering: .releasing)
+            end.finish()
+        }
+    }
+
     final class Failure: Sendable {
         let error = Mutex<(any Error)?>(nil)
     }

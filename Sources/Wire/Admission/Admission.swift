@@ -30,6 +30,10 @@ final class Admission: Sendable {
 
     private let state: Mutex<State>
     private let isEnabled: Bool
+    /// The first rank that is closed to newcomers, for those who ask without the lock.
+    private let closedFrom = Atomic(Priority.allCases.count)
+    /// Since the last tick.
+    private let turnedAwayEarly = Atomic(false)
     private let turnedAway: [Priority: Counter]
     private let inFlight = Gauge(label: "souk_http_requests_in_flight")
     private let waiting = Gauge(label: "souk_admission_waiting")
@@ -47,7 +51,11 @@ final class Admission: Sendable {
     /// Waits for a place, as long as the settings say. Throws `overloaded`.
     func enter(_ priority: Priority) async throws(Problem) -> Place {
         guard isEnabled else { return Place(priority: priority, since: .now()) }
-        let decision = state.withLock { $0.queue.enter(priority, now: NIODeadline.now().inSeconds) }
+        let decision = state.withLock { state in
+            let decision = state.queue.enter(priority, now: NIODeadline.now().inSeconds)
+            publish(state.queue)
+            return decision
+        }
         let isAdmitted =
             switch decision {
             case .admitted: true
@@ -56,10 +64,26 @@ final class Admission: Sendable {
             }
         guard isAdmitted else {
             turnedAway[priority]?.increment()
-            throw Problem(.overloaded, "too many requests are in flight", retryAfter: 1)
+            throw Self.overloaded
         }
         return Place(priority: priority, since: .now())
     }
+
+    static var overloaded: Problem { Problem(.overloaded, "too many requests are in flight", retryAfter: 1) }
+
+    /// Whether any priority is closed to newcomers.
+    var isCrowded: Bool { closedFrom.load(ordering: .relaxed) < Priority.allCases.count }
+
+    /// Whether `enter` would turn a newcomer away, as far as one can tell without asking it.
+    func isClosed(to priority: Priority) -> Bool { closedFrom.load(ordering: .relaxed) <= priority.rank }
+
+    /// Counts one that is turned away without asking to enter.
+    func turnAway(_ priority: Priority) {
+        turnedAway[priority]?.increment()
+        turnedAwayEarly.store(true, ordering: .relaxed)
+    }
+
+    private func publish(_ queue: AdmissionQueue) { closedFrom.store(queue.closedFrom, ordering: .relaxed) }
 
     private func wait(_ id: Int) async -> Bool {
         await withCheckedContinuation { continuation in
@@ -79,6 +103,7 @@ final class Admission: Sendable {
         let seconds = isServed ? Double((now - place.since).nanoseconds) / 1e9 : nil
         let (admitted, turnedAway) = state.withLock { state in
             let turn = state.queue.leave(place.priority, seconds: seconds, now: now.inSeconds)
+            publish(state.queue)
             return (state.take(turn.admitted, true), state.take(turn.turnedAway, false))
         }
         for waiter in admitted { waiter.resume(returning: true) }
@@ -87,8 +112,12 @@ final class Admission: Sendable {
 
     /// Turns away who waited too long, and says how things are. Called a few times a second.
     func tick() {
+        let early = turnedAwayEarly.exchange(false, ordering: .relaxed)
         let (late, sizes) = state.withLock { state in
-            let late = state.take(state.queue.expire(now: NIODeadline.now().inSeconds), false)
+            let now = NIODeadline.now().inSeconds
+            if early { state.queue.noteTurnedAway(now: now) }
+            let late = state.take(state.queue.expire(now: now), false)
+            publish(state.queue)
             return (late, (state.queue.inFlight, state.queue.waiting, state.queue.limit.limit))
         }
         for waiter in late { waiter.resume(returning: false) }

@@ -14,13 +14,15 @@ struct ConnectionChannel: ServerChildChannel {
 
     let limits: ConnectionLimits
     let edge: EdgeCache?
+    let turnstile: Turnstile?
     let responder: Responder
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         channel.eventLoop.makeCompletedFuture {
             let watch = TaskWatch()
             try channel.pipeline.syncOperations.addHandler(
-                ConnectionHandler(limits: limits, edge: edge, drain: responder.drain, watch: watch))
+                ConnectionHandler(
+                    limits: limits, edge: edge, turnstile: turnstile, drain: responder.drain, watch: watch))
             return Value(
                 async: try NIOAsyncChannel(
                     wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true)),

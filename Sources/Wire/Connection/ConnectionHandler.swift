@@ -34,6 +34,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     private let limits: ConnectionLimits
     private let edge: EdgeCache?
+    private let turnstile: Turnstile?
     private let drain: Drain
     private let watch: TaskWatch
 
@@ -52,9 +53,10 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private var heldRead = false
     private var alarm: Scheduled<Void>?
 
-    init(limits: ConnectionLimits, edge: EdgeCache?, drain: Drain, watch: TaskWatch) {
+    init(limits: ConnectionLimits, edge: EdgeCache?, turnstile: Turnstile?, drain: Drain, watch: TaskWatch) {
         self.limits = limits
         self.edge = edge
+        self.turnstile = turnstile
         self.drain = drain
         self.watch = watch
     }
@@ -231,12 +233,15 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     private func hand(on head: Head, body: ByteBuffer, _ context: ChannelHandlerContext) {
-        let arrival = since
+        let incoming = Incoming(
+            bytes: head.bytes, head: head.head, body: body, refusal: nil, peer: peer, arrival: since,
+            keepsAlive: head.head.keepsAlive && !isDraining)
+        if !drain.isOn, !isDraining, let answer = turnstile?.answer(incoming) {
+            state = .head
+            return send(answer, context)
+        }
         state = .serving
         since = .now()
-        let incoming = Incoming(
-            bytes: head.bytes, head: head.head, body: body, refusal: nil, peer: peer, arrival: arrival,
-            keepsAlive: head.head.keepsAlive && !isDraining)
         context.fireChannelRead(wrapInboundOut(incoming))
         handedOn = true
     }

@@ -145,17 +145,18 @@ extension EdgeCache {
     }
 
     /// The bytes that answer a plain GET or HEAD; nil leaves it to the routes. Called on event loops.
-    func hit(_ head: RequestHead, _ bytes: UnsafeRawBufferPointer) -> EdgeHit? {
+    /// - Parameter evenStale: what was kept last will do, for no new one is going to be made.
+    func hit(_ head: RequestHead, _ bytes: UnsafeRawBufferPointer, evenStale: Bool = false) -> EdgeHit? {
         guard head.target.count <= Self.longestTarget else { return nil }
         let target = UnsafeRawBufferPointer(rebasing: bytes[head.target])
         var hasher = Hasher()
         hasher.combine(bytes: target)
         let hash = hasher.finalize()
-        guard let hit = shard(hash).hit(hash, target, head, bytes) else {
-            misses.increment()
+        guard let hit = shard(hash).hit(hash, target, head, bytes, evenStale: evenStale) else {
+            if !evenStale { misses.increment() }
             return nil
         }
-        hits.increment()
+        (evenStale ? leftovers : hits).increment()
         return hit
     }
 

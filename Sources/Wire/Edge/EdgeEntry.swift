@@ -123,11 +123,10 @@ final class EdgeEntry: @unchecked Sendable {
         isReferenced = false
     }
 
-    /// nil if the gzip form is asked for and not made yet.
-    func hit(_ head: RequestHead, _ bytes: UnsafeRawBufferPointer) -> EdgeHit? {
+    /// - Parameter needsGzip: nil if the gzip form is asked for and not made yet; otherwise the plain one will do.
+    func hit(_ head: RequestHead, _ bytes: UnsafeRawBufferPointer, needsGzip: Bool) -> EdgeHit? {
         isReferenced = true
-        var extra: String?
-        if head.traceparent != nil || !head.keepsAlive { extra = Self.extra(head, bytes) }
+        let extra = Self.extra(for: head, bytes)
         if let range = head.ifNoneMatch, !etag.isEmpty,
             etag.withUnsafeBytes({ ETag.matches(bytes, range, $0) })
         {
@@ -137,7 +136,8 @@ final class EdgeEntry: @unchecked Sendable {
         if head.acceptsGzip {
             switch gzip {
             case .never: break
-            case .possible: return nil
+            case .possible where needsGzip: return nil
+            case .possible: break
             case .ready(var ready):
                 // Taken out while it is changed: a second reference would make every change a copy.
                 gzip = .never
@@ -159,7 +159,9 @@ final class EdgeEntry: @unchecked Sendable {
         return answer
     }
 
-    private static func extra(_ head: RequestHead, _ bytes: UnsafeRawBufferPointer) -> String {
+    /// The header lines that this one answer has besides; nil without.
+    static func extra(for head: RequestHead, _ bytes: UnsafeRawBufferPointer) -> String? {
+        guard head.traceparent != nil || !head.keepsAlive else { return nil }
         var extra = head.keepsAlive ? "" : "connection: close\r\n"
         if let range = head.traceparent {
             let trace = TraceContext(traceparent: String(decoding: bytes[range], as: UTF8.self))?.child() ?? .root()

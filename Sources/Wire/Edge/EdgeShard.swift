@@ -29,11 +29,14 @@ final class EdgeShard: Sendable {
     var contents: (entries: Int, bytes: Int) { store.withLock { ($0.entries.count - $0.stale, $0.bytes) } }
 
     func hit(
-        _ hash: Int, _ target: UnsafeRawBufferPointer, _ head: RequestHead, _ bytes: UnsafeRawBufferPointer
+        _ hash: Int, _ target: UnsafeRawBufferPointer, _ head: RequestHead, _ bytes: UnsafeRawBufferPointer,
+        evenStale: Bool
     ) -> EdgeHit? {
         store.withLock { store in
-            guard let entry = store.entries[hash], entry.isServable(target) else { return nil }
-            return entry.hit(head, bytes)
+            guard let entry = store.entries[hash],
+                evenStale ? entry.isLeftover(target) : entry.isServable(target)
+            else { return nil }
+            return entry.hit(head, bytes, needsGzip: !evenStale)
         }
     }
 

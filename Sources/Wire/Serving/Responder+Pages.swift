@@ -45,6 +45,17 @@ extension Responder {
 }
 
 extension Answer {
+    /// A page that tells a person of a problem. Nobody is to keep it.
+    static func refusal(_ problem: Problem, page: PageResponse, isHTTPS: Bool) -> Answer {
+        var answer = Answer(page: page, isHTTPS: isHTTPS)
+        answer.status = problem.type.status
+        answer.cacheControl = Answer.noStore
+        answer.keeping = nil
+        answer.etag = nil
+        answer.headers += Answer.headers(of: problem)
+        return answer
+    }
+
     init(page: PageResponse, isHTTPS: Bool) {
         self.init(page.status, page.body.isEmpty ? nil : page.contentType, page.body)
         headers = page.headers.map { ($0.0.lowercased(), $0.1) }

@@ -284,13 +284,7 @@ struct Responder: Sendable {
             accept.contains("text/html")
         else { return .problem(problem) }
         let request = pageRequest(exchange, CallContext(trace: exchange.trace), form: Query())
-        var answer = Answer(page: errorPage(problem, request), isHTTPS: settings.isHTTPS)
-        answer.status = problem.type.status
-        answer.cacheControl = Answer.noStore
-        answer.keeping = nil
-        answer.etag = nil
-        answer.headers += Answer.headers(of: problem)
-        return answer
+        return .refusal(problem, page: errorPage(problem, request), isHTTPS: settings.isHTTPS)
     }
 }
 
