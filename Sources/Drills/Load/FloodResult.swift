@@ -113,7 +113,11 @@ public struct FloodResult: Codable, Sendable {
                 "\(goodput_ratio) (\(goodput.readable) of \(capacity.total.goodput.readable) a second)",
                 goodput_ratio >= Self.leastGoodput)
         ]
-        if checkout_ratio != nil {
+        if let checkout_ratio {
+            verdicts.append(
+                verdict(
+                    "checkouts ≥ \(Self.leastGoodput) of the most", "\(checkout_ratio)",
+                    checkout_ratio >= Self.leastGoodput))
             verdicts.append(
                 verdict(
                     "checkout p99 ≤ \(Self.checkoutP99.asTime)", checkout_p99?.asTime ?? "nothing was measured",
@@ -148,7 +152,6 @@ extension FloodResult {
                 ]
             })
         lines.append("")
-        if let checkout_ratio { lines.append("checkouts  \(checkout_ratio) of the most") }
         if let memory {
             lines.append(
                 "memory     \(memory.before.mebibytes) before, \(memory.peak.mebibytes) at the most, "

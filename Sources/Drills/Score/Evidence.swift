@@ -57,6 +57,8 @@ public struct FloodFacts: Sendable {
     var source: Evidence.Source
     /// Good answers a second while the flood came, of those at the most.
     var goodputRatio: Double
+    /// The same of checkouts alone; nil if nobody checked out.
+    var checkoutRatio: Double?
     var mostGoodput: Double
     var flood: Traffic
     /// Until all was as before; nil if that did not come.

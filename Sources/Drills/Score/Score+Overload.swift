@@ -14,12 +14,14 @@ extension Score {
         }
         return [
             grade(
-                "goodput", "Goodput under a flood", 3, expected: "at least 90 % of the peak",
+                "goodput", "Goodput under a flood", 3, expected: "at least 90 % of the peak, and of its checkouts",
                 remedy: "What is beyond the capacity must be refused early: look at admission in docs/runbook.md.",
-                facts.map {
-                    (
-                        $0.goodputRatio.share(full: 0.9, none: 0.5),
-                        "\($0.goodputRatio.asPercent) of \($0.mostGoodput.readable)/s"
+                facts.map { facts in
+                    let checkouts = facts.checkoutRatio
+                    return (
+                        min(facts.goodputRatio, checkouts ?? .infinity).share(full: 0.9, none: 0.5),
+                        "\(facts.goodputRatio.asPercent) of \(facts.mostGoodput.readable)/s"
+                            + (checkouts.map { ", \($0.asPercent) of the checkouts" } ?? "")
                     )
                 }),
             grade(
