@@ -137,7 +137,10 @@ let package = Package(
             ]),
         test("Backups", ["Backups", "Database", "Objects", "Kernel", "PostgresPeer", crypto]),
         test("Telemetry", ["Telemetry", "Kernel"]),
-        test("Wire", ["Wire", "Kernel", "LoopbackPeer", crypto, lifecycle, logging] + nio),
+        test(
+            "Wire",
+            ["Wire", "Kernel", "LoopbackPeer", crypto, lifecycle, logging]
+                + nio + [.product(name: "NIOEmbedded", package: "swift-nio")]),
         test("Products", ["Products", "PostgresPeer", logging] + seams),
         test("Orders", ["Orders", "PostgresPeer"] + seams),
         test("Payments", ["Payments", "Wire", "PostgresPeer", "LoopbackPeer", crypto, lifecycle, logging] + seams),

@@ -1,10 +1,25 @@
 import Kernel
 import NIOCore
+import NIOEmbedded
 import Testing
-import Wire
+
+@testable import Wire
 
 @Suite("One connection") struct ConnectionTests {
     static let get = Peer.request("GET", "/api/things/a")
+
+    @Test("a connection that was long in coming has its deadlines all the same") func lateConnection() throws {
+        let limits = ConnectionLimits(
+            body: 1, headTime: .zero, bodyTime: .zero, idleTime: .hours(1), serveTime: .hours(1))
+        let channel = EmbeddedChannel(
+            handler: ConnectionHandler(limits: limits, edge: nil, turnstile: nil, drain: Drain(), watch: TaskWatch()))
+        channel.embeddedEventLoop.advanceTime(to: .now() + .seconds(1))
+        try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
+        try channel.writeInbound(ByteBuffer(string: "GET /half"))
+        channel.embeddedEventLoop.advanceTime(to: .now() + .seconds(2))
+        #expect(try channel.readInbound(as: Incoming.self)?.refusal != nil)
+        _ = try channel.finish(acceptAlreadyClosed: true)
+    }
 
     @Test("pipelined requests are answered in order, from the edge and from routes") func pipelining() async throws {
         try await Toy.serve { port in

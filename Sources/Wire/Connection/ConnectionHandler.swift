@@ -343,7 +343,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     private func ring(_ context: ChannelHandlerContext) {
-        guard context.channel.isActive else { return }
+        // On a busy machine it may take longer than the first alarm until a connection is there.
+        guard context.channel.isActive else { return setAlarm(context) }
         let now = NIODeadline.now()
         if let stalledSince, now >= stalledSince + Self.stallTime { return context.close(promise: nil) }
         switch state {
