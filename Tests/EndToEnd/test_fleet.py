@@ -1,6 +1,8 @@
 """Seven roles on servers, with two replicas each: the whole works as one shop, whatever is restarted or killed."""
 
+import contextlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -8,7 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from fleet_shop import FLEET
+from fleet_shop import FLEET, FleetShop
 from past_orders import described, replay, sales_report
 from shop import eventually, order_for, write_catalogue
 from test_import import CATALOGUES
@@ -170,11 +172,37 @@ def test_start_that_fails_leaves_nothing_behind(shop):
     assert result.returncode == 1
     assert "SOUK_CACHE" in result.stdout + result.stderr
     assert not (folder / "fleet.json").exists()
-    for process in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            assert str(folder) not in process.read_text(), process
-        except OSError:
-            continue
+    assert of_folder(folder) == []
+
+
+@pytest.mark.parametrize("last", ["initdb", "postgres", "balancer", "orders-1"])
+def test_start_whose_supervisor_is_killed_leaves_nothing_behind(last):
+    """Killed as soon as there is this process."""
+    shop = FleetShop()
+    shop.launch()
+
+    def is_there() -> bool:
+        assert shop.process.poll() is None, shop.log()
+        noted = {each["name"] for each in shop.facts().get("processes", []) if each["pid"]}
+        return last in noted or (last == "initdb" and any(last in command for command in of_folder(shop.folder)))
+
+    try:
+        eventually(is_there, f"{last} is there", 120)
+    finally:
+        shop.kill()
+    eventually(lambda: not of_folder(shop.folder), "nothing of it is there")
+    shop.close()
+
+
+def of_folder(folder: Path) -> list[str]:
+    """The commands of all processes that have something to do with a fleet's folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            command, environment = ((process / name).read_bytes().decode() for name in ("cmdline", "environ"))
+            if process.name != str(os.getpid()) and str(folder) in command + environment:
+                found.append(command.replace("\0", " "))
+    return found
 
 
 def test_one_folder_has_one_fleet(shop):

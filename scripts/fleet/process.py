@@ -2,7 +2,10 @@
 
 import asyncio
 import contextlib
+import ctypes
+import os
 import signal
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -12,6 +15,20 @@ from layout import FleetError
 
 # Between one end and the next start, doubling; from the beginning again after so long a life.
 FIRST_PAUSE, LONGEST_PAUSE, STEADY = 0.25, 5, 10
+
+
+SUPERVISOR = os.getpid()
+PR_SET_PDEATHSIG = 1
+LIBRARY = ctypes.CDLL(None)
+
+
+def end_with_the_supervisor() -> None:
+    """In a child, before it becomes its program: killed when the supervisor ends without stopping it. Where the system
+    has nothing of the kind, the next start ends what it finds noted down."""
+    if sys.platform == "linux":
+        LIBRARY.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != SUPERVISOR:
+            os._exit(1)
 
 
 @dataclass(frozen=True)
@@ -150,6 +167,7 @@ class Process:
                     stderr=log,
                     # Ctrl-C is for the fleet, which stops its processes one after the other.
                     start_new_session=True,
+                    preexec_fn=end_with_the_supervisor,
                     **identity,
                 )
             self.since = time.time()
@@ -187,6 +205,7 @@ async def run(
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         start_new_session=True,
+        preexec_fn=end_with_the_supervisor,
         **identity,
     )
     try:
