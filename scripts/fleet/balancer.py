@@ -2,6 +2,7 @@
 
 import asyncio
 import csv
+import re
 from pathlib import Path
 
 from layout import ROLES, ROOT, Layout
@@ -30,6 +31,14 @@ def backends(layout: Layout) -> str:
         lines += [f"    default_backend {role}", "", f"backend {role} from shop", *once]
         lines += [f"    server {name} 127.0.0.1:{port}{check}" for name, port in layout.servers(role).items()]
     return "\n".join(lines) + "\n"
+
+
+def retries(weakened: list[str]) -> int:
+    """How often a request whose connection failed goes to another replica."""
+    if "retries" in weakened:
+        return 0
+    (number,) = re.findall(r"^ *retries (\d+)$", SHARED.read_text(), re.MULTILINE)
+    return int(number)
 
 
 async def command(admin: Path, line: str) -> str:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import balancer
 import chart
 from control import ask
 from layout import ROOT, SOUK, FleetError, Folder, read_settings, without_souk
@@ -199,7 +200,7 @@ def posture(facts: dict) -> dict:
         "at": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "replicas": replicas,
         "readiness_checks": "no check" not in seen,
-        "retries": 0 if "retries" in facts["weakened"] else 3,
+        "retries": balancer.retries(facts["weakened"]),
     }
 
 
