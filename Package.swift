@@ -23,6 +23,8 @@ let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", packa
 let jwt: Target.Dependency = .product(name: "JWTKit", package: "jwt-kit")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+/// What was logged, for tests.
+let loggedInMemory: Target.Dependency = .product(name: "InMemoryLogging", package: "swift-log")
 let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
 let mustache: Target.Dependency = .product(name: "Mustache", package: "swift-mustache")
 let nio: [Target.Dependency] = [
@@ -139,11 +141,13 @@ let package = Package(
         test("Telemetry", ["Telemetry", "Kernel"]),
         test(
             "Wire",
-            ["Wire", "Kernel", "LoopbackPeer", crypto, lifecycle, logging]
+            ["Wire", "Kernel", "LoopbackPeer", crypto, lifecycle, logging, loggedInMemory]
                 + nio + [.product(name: "NIOEmbedded", package: "swift-nio")]),
         test("Products", ["Products", "PostgresPeer", logging] + seams),
-        test("Orders", ["Orders", "PostgresPeer"] + seams),
-        test("Payments", ["Payments", "Wire", "PostgresPeer", "LoopbackPeer", crypto, lifecycle, logging] + seams),
+        test("Orders", ["Orders", "PostgresPeer", loggedInMemory] + seams),
+        test(
+            "Payments",
+            ["Payments", "Wire", "PostgresPeer", "LoopbackPeer", crypto, lifecycle, logging, loggedInMemory] + seams),
         test("Users", ["Users", "PostgresPeer"] + seams),
         test("Auth", ["Auth", "PostgresPeer"] + seams),
         test(

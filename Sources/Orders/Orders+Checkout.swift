@@ -2,6 +2,7 @@ public import Contracts
 import Database
 import Events
 public import Kernel
+import Logging
 
 extension Orders {
     public func place(_ input: PlaceOrder, _ context: CallContext) async throws -> PlacedOrder {
@@ -13,27 +14,60 @@ extension Orders {
         let fingerprint = Fingerprint.of(try JSON.encode(input))
         crowd.enter(at: clock.now())
         defer { crowd.leave() }
-        let order: Order
-        do {
-            order = try await draft(input, context)
-        } catch {
-            // What cannot be ordered any more may have been, with this key: its cart is empty since.
-            guard let known = try await store.record(scope: scope, key: key) else { throw error }
-            return try await replay(known, fingerprint, context)
-        }
-        let checkout = OrdersStore.Checkout(
-            scope: scope, key: key, fingerprint: fingerprint, order: order, token: input.payment.token,
-            cart: input.cart, owner: owner, leaseUntil: leaseEnd())
-        switch try await store.begin(checkout) {
+        switch try await begin(input, scope, key, fingerprint, context) {
         case .known(let known): return try await replay(known, fingerprint, context)
-        case .started(let number):
-            var numbered = order
-            numbered.number = String(number)
+        case .written(let order):
             let ended = try await drive(
-                Saga(.checkout), of: numbered, token: input.payment.token, cart: input.cart, context)
+                Saga(.checkout), of: order, token: input.payment.token, cart: input.cart, context)
             metrics.checkout.recordNanoseconds((ContinuousClock.now - began).microseconds * 1_000)
             return PlacedOrder(order: try await firstAnswer(ended), isReplayed: false)
         }
+    }
+
+    private enum Start {
+        case known(OrdersStore.KeyRecord)
+        case written(Order)
+    }
+
+    /// Writes the order down, or finds the one that its key stands for.
+    private func begin(
+        _ input: PlaceOrder, _ scope: String, _ key: String, _ fingerprint: Int64, _ context: CallContext
+    ) async throws -> Start {
+        var order: Order?
+        do {
+            var drafted: Order
+            do {
+                drafted = try await draft(input, context)
+            } catch {
+                // What cannot be ordered any more may have been, with this key: its cart is empty since.
+                guard let known = try await store.record(scope: scope, key: key) else { throw error }
+                return .known(known)
+            }
+            order = drafted
+            let checkout = OrdersStore.Checkout(
+                scope: scope, key: key, fingerprint: fingerprint, order: drafted, token: input.payment.token,
+                cart: input.cart, owner: owner, leaseUntil: leaseEnd())
+            switch try await store.begin(checkout) {
+            case .known(let known): return .known(known)
+            case .started(let number): drafted.number = String(number)
+            }
+            return .written(drafted)
+        } catch {
+            note(error, before: order?.id)
+            throw error
+        }
+    }
+
+    /// Nothing else tells of a checkout that fails so early. Who is refused was told why, and who is turned away in a
+    /// crowd is counted.
+    private func note(_ error: any Error, before order: OrderID?) {
+        let problem = error as? Problem
+        if let problem, problem.type.status < 500 { return }
+        var metadata: Logger.Metadata = ["step": order == nil ? "quote" : "write", "error": "\(error)"]
+        if let order { metadata["order"] = "\(order)" }
+        logger.log(
+            level: problem?.type == .overloaded ? .debug : .warning,
+            "a checkout failed before its order was written", metadata: metadata)
     }
 
     public func price(_ input: PriceOrder, _ context: CallContext) async throws -> OrderSums {

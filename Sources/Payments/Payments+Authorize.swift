@@ -41,12 +41,25 @@ extension Payments {
             throw problem
         } catch {
             // Not a refusal: the money may be held. The gateway is asked, never guessed for.
-            if let answer = try? await gateway.find(key: key) { return answer }
+            if let answer = try? await gateway.find(key: key) {
+                note(error, authorization.order, becameOfIt: answer)
+                return answer
+            }
             if let known = try await store.markPending(authorization, provider: gateway.provider, at: clock.now()) {
+                note(error, authorization.order, becameOfIt: known)
                 return known
             }
+            // Whoever asked for it logs it.
             throw OutcomeUnknown("the payment provider did not say what became of \(key): \(error)")
         }
+    }
+
+    private func note(_ error: any Error, _ order: OrderID, becameOfIt answer: GatewayAnswer) {
+        var outcome = "approved"
+        if case .declined = answer { outcome = "declined" }
+        logger.warning(
+            "the payment provider did not say what became of a payment, and was asked again",
+            metadata: ["order": "\(order)", "outcome": "\(outcome)", "error": "\(error)"])
     }
 
     public func webhook(_ delivery: PaymentWebhook, _ context: CallContext) async throws -> Nothing {

@@ -136,7 +136,7 @@ SITUATIONS = [
                 ["souk_peer_breaker_open{"],
             ),
             "CheckoutFailing": Sight(
-                [r'route="/api/orders",status="50[34]"', r'outcome="(unknown|unreached|barred)",peer="products"'],
+                [r'route="/api/orders",status="50[34]"', r'before its order was written.*"step":"quote"'],
                 ["all that has"],
             ),
         },
@@ -177,7 +177,12 @@ SITUATIONS = [
     Situation(
         "the payment provider does not answer",
         [],
-        {"PaymentProviderFailing": Sight([r'call="authorize",outcome="unknown"'], ["all that has"])},
+        {
+            "PaymentProviderFailing": Sight(
+                [r'call="authorize",outcome="unknown"', r'did not say what became of a payment.*"outcome":"approved"'],
+                ["all that has"],
+            )
+        },
         token="tok_lost",
     ),
     Situation(

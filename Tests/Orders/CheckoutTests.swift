@@ -1,4 +1,5 @@
 import Contracts
+import InMemoryLogging
 import Kernel
 import Testing
 
@@ -47,6 +48,29 @@ import Testing
         shop.clock.advance(by: Orders.lease)
         #expect(try await waiting.recover() == 1)
         #expect(try await waiting.place(.of(), .guest("k")).order.id == id)
+    }
+
+    @Test("a checkout that fails before its order is written leaves a line; one that is refused or shed does not")
+    func unwritten() async throws {
+        let shop = try await Shop()
+        let refusals = [Problem(.overloaded, "a crowd"), Problem(.notFound, "no such thing")]
+        let failures: [any Error] = [
+            OutcomeUnknown("the peer did not answer"), Problem(.unavailable, "the peer is away"), CancellationError(),
+        ]
+        for (errors, lines) in [(refusals, 0), (failures, failures.count)] {
+            for error in errors {
+                shop.world.change { $0.quoteError = error }
+                _ = try? await shop.orders().place(.of(), .guest("k"))
+            }
+            #expect(shop.log.entries.count == lines)
+        }
+        shop.world.change { $0.quoteError = nil }
+        _ = try? await shop.orders(Power(points: 0)).place(.of(), .guest("k"))
+        #expect(Set(shop.log.entries.map(\.message.description)) == ["a checkout failed before its order was written"])
+        #expect(shop.log.entries.map { $0.metadata["step"] } == ["quote", "quote", "quote", "write"])
+        #expect(shop.log.entries.last?.metadata["order"] != nil)
+        _ = try await shop.orders().place(.of(), .guest("k"))
+        #expect(shop.log.entries.count == failures.count + 1)
     }
 
     @Test func aKeyBelongsToWhoSentIt() async throws {

@@ -1,9 +1,10 @@
 import Contracts
 import Database
 import Events
+import InMemoryLogging
 import Kernel
-import PostgresPeer
 import Logging
+import PostgresPeer
 import Synchronization
 
 @testable import Orders
@@ -72,6 +73,7 @@ struct Shop {
     let clock = JumpingClock()
     let world = World()
     let database: any Database
+    let log = InMemoryLogHandler()
     var policy = ShopPolicy()
 
     init(path: String? = nil, policy: ShopPolicy = ShopPolicy()) async throws {
@@ -91,11 +93,11 @@ struct Shop {
     /// A process of its own.
     func orders(_ power: Power = Power(), mishaps: Mishaps = Mishaps(), isAlone: Bool = true) -> Orders {
         let peers = Peers(world: world, power: power, mishaps: mishaps)
-        var quiet = Logger(label: "orders.tests")
-        quiet.logLevel = .critical
+        let log = log
         return Orders(
             database: MortalDatabase(inner: database, power: power), products: peers, payments: peers, policy: policy,
-            isAlone: isAlone, clock: clock, logger: quiet)
+            isAlone: isAlone, clock: clock,
+            logger: Logger(label: "orders.tests") { _ in log })
     }
 
     var carts: Carts {

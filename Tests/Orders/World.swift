@@ -42,6 +42,8 @@ final class World: Sendable {
         var refusesRefunds = false
         /// Everything is refused to us: our secret is wrong.
         var isShut = false
+        /// What asking for prices ends with.
+        var quoteError: (any Error & Sendable)?
         var violations: [String] = []
     }
 
@@ -187,6 +189,7 @@ struct Peers: ProductsService, PaymentsService {
 
     func quote(_ query: QuoteQuery, _ context: CallContext) async throws -> QuoteList {
         let state = world.now
+        if let error = state.quoteError { throw error }
         return QuoteList(
             items: query.skus.compactMap { sku in
                 state.prices[sku].map {

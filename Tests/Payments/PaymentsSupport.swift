@@ -1,6 +1,8 @@
 import Contracts
 import Database
+import InMemoryLogging
 import Kernel
+import Logging
 import PostgresPeer
 import Synchronization
 
@@ -14,6 +16,7 @@ struct Till {
     let sandbox: SandboxGateway
     let flaky: FlakyGateway
     let payments: Payments
+    let log = InMemoryLogHandler()
 
     init(seed: UInt64 = 1, failing: Int = 0) async throws {
         database = try await TestDatabase.open()
@@ -22,7 +25,8 @@ struct Till {
         try await world.migrate(SandboxGateway.migrations)
         sandbox = SandboxGateway(database: world, webhookSecret: "a webhook secret", clock: clock)
         flaky = FlakyGateway(sandbox, seed: seed, failing: failing)
-        payments = Payments(database: database, gateway: flaky, clock: clock)
+        payments = Payments(
+            database: database, gateway: flaky, clock: clock, logger: Logger(label: "test") { [log] _ in log })
     }
 
     func order() -> OrderID { OrderID(at: clock.now()) }

@@ -91,6 +91,9 @@ import Testing
         async let payment = till.authorize(order, 1_999, "tok_lost")
         await till.advance(by: .seconds(5))
         #expect(try await payment.status == .authorized)
+        #expect(till.log.entries.map(\.level) == [.warning])
+        #expect(till.log.entries.first?.metadata["order"] == "\(order)")
+        #expect(till.log.entries.first?.metadata["outcome"] == "approved")
         #expect(try await till.audit() == [])
     }
 

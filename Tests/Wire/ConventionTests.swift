@@ -1,3 +1,4 @@
+import InMemoryLogging
 import Kernel
 import Testing
 import Wire
@@ -195,10 +196,13 @@ import Wire
         var settings = Toy.settings
         settings.requestTimeout = .milliseconds(50)
         settings.headerTimeout = .milliseconds(50)
-        try await Toy.serve(settings) { port in
+        let log = InMemoryLogHandler()
+        try await Toy.serve(settings, log: log) { port in
             let answer = try await Peer.ask(port, "GET", "/api/hang")
             #expect(answer.status == 504)
         }
+        let lines = log.entries.filter { $0.level == .warning && $0.metadata["path"] == "/api/hang" }
+        #expect(lines.count == 1 && lines.first?.metadata["trace_id"] != nil)
     }
 
     @Test("a trace goes on, or begins anew") func traces() async throws {

@@ -152,13 +152,13 @@ enum Toy {
     static func serve(
         _ settings: ServerSettings = settings, routes: [Route] = routes(), pages: [PageRoute] = pages,
         identity: @escaping Identity = identity, edge: EdgeCache = EdgeCache(),
-        _ body: @escaping @Sendable (Int) async throws -> Void
+        log: any LogHandler = SwiftLogNoOpLogHandler(), _ body: @escaping @Sendable (Int) async throws -> Void
     ) async throws {
         let (ports, port) = AsyncStream.makeStream(of: Int.self)
         let server = HTTPServer(
             settings, routes: routes, pages: pages, identity: identity, metricsText: { "# TYPE a counter\n" },
             errorPage: { problem, _ in .html("<h1>\(problem.type.status)</h1>") }, edge: edge,
-            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }), onReady: { port.yield($0) })
+            logger: Logger(label: "test", factory: { _ in log }), onReady: { port.yield($0) })
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await server.run() }
             group.addTask {

@@ -257,16 +257,19 @@ struct Responder: Sendable {
         case let error as any OutageError where error.isOutage:
             log(error, exchange, .warning)
             return Problem(.unavailable, "a part that is needed is away, full or overloaded; ask again", retryAfter: 1)
-        case is CancellationError: return Self.late
+        case is CancellationError: return late(exchange)
         default:
-            if Task.isCancelled { return Self.late }
+            if Task.isCancelled { return late(exchange) }
             log(error, exchange, .error)
             return Problem(.internalError, "the details are in the log under trace \(exchange.trace.traceID)")
         }
     }
 
-    private static var late: Problem {
-        Problem(.deadlineExceeded, "it was not done in the time that the request may take", retryAfter: 1)
+    private func late(_ exchange: Exchange) -> Problem {
+        let problem = Problem(
+            .deadlineExceeded, "it was not done in the time that the request may take", retryAfter: 1)
+        log(problem, exchange, .warning)
+        return problem
     }
 
     private func log(_ error: any Error, _ exchange: Exchange, _ level: Logger.Level) {
