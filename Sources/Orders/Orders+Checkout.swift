@@ -161,13 +161,23 @@ extension Orders {
         let taken = try await store.take(
             order.id, owner: owner, takesOverAll: isAlone, at: clock.now(), until: leaseEnd())
         guard let taken else {
-            throw Problem(.keyInUse, "the order with this key is being placed", retryAfter: 1)
+            let leaseEnd = try await store.leaseEnd(of: order.id)
+            throw Problem(.keyInUse, "the order with this key is being placed", retryAfter: retryAfter(leaseEnd))
         }
         metrics.recovered.increment()
         let ended = try await drive(
             Saga(taken.kind, refusal: try await store.refusal(of: order.id)), of: order, token: taken.token ?? "",
             cart: taken.cart, context)
         return PlacedOrder(order: try await firstAnswer(ended), isReplayed: true)
+    }
+
+    /// Seconds after which asking for an order again makes sense. Who drives it renews the lease each second, and may
+    /// be done at any moment. Where that was not done nobody goes on before the lease ends: whoever is told less than
+    /// that asks in vain, and has given up by the time that the order can be finished.
+    private func retryAfter(_ leaseEnd: Timestamp?) -> Int {
+        guard let rest = leaseEnd.map({ $0 - clock.now() }) else { return 1 }
+        let isDriven = rest > Self.lease - Self.renewal && rest <= Self.lease
+        return isDriven ? 1 : max(1, Int((rest.microseconds + 999_999) / 1_000_000))
     }
 
     /// A confirmed order, or the refusal that ended it.

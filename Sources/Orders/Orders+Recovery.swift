@@ -37,7 +37,7 @@ extension Orders {
     /// A sign of life for what takes longer than usual.
     public func renewLeases() async throws {
         let now = clock.now()
-        let orders = driving.begun(before: now - .seconds(1))
+        let orders = driving.begun(before: now - Self.renewal)
         guard !orders.isEmpty else { return }
         try await store.renew(orders, owner: owner, until: now + Self.lease)
     }
@@ -74,8 +74,8 @@ public struct OrdersRecovery: Service {
     public func run() async throws {
         await cancelWhenGracefulShutdown {
             // Each in its own time: what recovery waits for must not keep a lease from being renewed.
-            async let renewal: Void = everySecond { _ in try await orders.renewLeases() }
-            await everySecond { round in
+            async let renewal: Void = every(Orders.renewal) { _ in try await orders.renewLeases() }
+            await every(.seconds(1)) { round in
                 try await orders.recover()
                 if round % 600 == 0 { try await orders.tidy() }
             }
@@ -83,12 +83,12 @@ public struct OrdersRecovery: Service {
         }
     }
 
-    private func everySecond(_ work: (_ round: Int) async throws -> Void) async {
+    private func every(_ pause: Duration, _ work: (_ round: Int) async throws -> Void) async {
         for round in 0... {
             do { try await work(round) } catch {
                 orders.logger.error("recovery failed", metadata: ["error": "\(error)"])
             }
-            do { try await orders.clock.sleep(for: .seconds(1)) } catch { return }
+            do { try await orders.clock.sleep(for: pause) } catch { return }
         }
     }
 }

@@ -12,8 +12,10 @@ import Synchronization
 /// unfinished goes on. A process works on a saga while it holds its lease.
 public struct Orders: OrdersService {
     /// How long a process that gives no sign of life keeps a saga from others; while it works on it, it renews the
-    /// lease every second (`OrdersRecovery`). Whose order a killed process had in hand waits for so long.
+    /// lease (`OrdersRecovery`). Whose order a killed process had in hand waits for so long.
     static let lease = Duration.seconds(5)
+    /// Between one renewal and the next.
+    static let renewal = Duration.seconds(1)
     static let keyLifetime = Duration.seconds(24 * 3_600)
 
     let store: OrdersStore

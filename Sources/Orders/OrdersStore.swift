@@ -184,6 +184,13 @@ struct OrdersStore: Sendable {
         }
     }
 
+    /// Nil where there is no saga any more.
+    func leaseEnd(of order: OrderID) async throws -> Timestamp? {
+        try await database.read { transaction in
+            try transaction.row("SELECT lease_until FROM sagas WHERE order_id = $1", order)?.timestamp(0)
+        }
+    }
+
     /// The orders whose sagas nobody works on.
     func abandoned(owner: String, takesOverAll: Bool, at now: Timestamp, limit: Int) async throws -> [OrderID] {
         try await database.read { transaction in

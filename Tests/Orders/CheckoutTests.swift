@@ -50,6 +50,20 @@ import Testing
         #expect(try await waiting.place(.of(), .guest("k")).order.id == id)
     }
 
+    @Test("whoever asks again when told to has the order at the third time, though its process is gone")
+    func patience() async throws {
+        let shop = try await Shop()
+        _ = try? await shop.orders(Power(points: 3), isAlone: false).place(.of(), .guest("k"))
+        let other = shop.orders(isAlone: false)
+        var waits: [Int?] = []
+        while let refusal = await problem({ _ = try await other.place(.of(), .guest("k")) }), waits.count < 10 {
+            #expect(refusal.type == .keyInUse)
+            waits.append(refusal.retryAfter)
+            shop.clock.advance(by: .seconds(refusal.retryAfter ?? 1))
+        }
+        #expect(waits == [1, 4])
+    }
+
     @Test("a checkout that fails before its order is written leaves a line; one that is refused or shed does not")
     func unwritten() async throws {
         let shop = try await Shop()
