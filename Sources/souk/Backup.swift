@@ -195,7 +195,7 @@ struct Backup: AsyncParsableCommand {
             let settings = try await options.settings()
             let progress = Progress("verify")
             if let until {
-                let time = try RestoreServer.time(until)
+                let time = try Restore.time(until)
                 let reader = try await BackupPlace.using(from, "--from", settings, isUnencrypted: unencrypted) {
                     let reader = try await LogRepository($0.repository).open(until: time)
                     try await reader.verify { progress.advance(by: $0) }

@@ -43,26 +43,18 @@ struct Restore: AsyncParsableCommand {
     func run() async throws {
         let settings = try await options.settings()
         if let until {
-            if settings.database.scheme == "sqlite", into == nil {
-                return try await RestoreFiles(from: from, until: until, replaces: replace, audits: !noAudit, json)
-                    .run(settings, isUnencrypted: unencrypted)
+            let time = try Self.time(until)
+            if settings.database.scheme == "sqlite", into == nil { return try await files(until: time, settings) }
+            guard let into else {
+                throw SettingsError("--into is missing: expected the folder of a new PostgreSQL server")
             }
-            return try await RestoreServer(from: from, until: until, into: into, owner: owner, isJSON: json)
-                .run(settings, isUnencrypted: unencrypted)
+            return try await server(until: time, into: into, settings)
         }
         let began = ContinuousClock.now
         let folder = settings.database.scheme == "sqlite" ? try DataFolder.claim(settings.data) : nil
         defer { folder?.release() }
         let (manifest, checks) = try await BackupPlace.using(from, "--from", settings, isUnencrypted: unencrypted) {
-            let databases = try await Databases.open(Set(Store.allCases), for: .restoring, settings)
-            do {
-                let restored = try await restore($0, databases)
-                await databases.close()
-                return restored
-            } catch {
-                await databases.close()
-                throw error
-            }
+            place in try await opened(settings) { try await restore(place, $0) }
         }
         let seconds = (ContinuousClock.now - began).inSeconds
         let pictures = noObjects ? 0 : manifest.objects?.count ?? 0
@@ -76,6 +68,27 @@ struct Restore: AsyncParsableCommand {
             Console.say("\(manifest.id) is restored: \(manifest.rows) rows, \(pictures) pictures")
         }
         if checks?.contains(where: { !$0.holds }) ?? false { throw ExitCode(1) }
+    }
+
+    func opened<T>(_ settings: Settings, _ work: (Databases) async throws -> T) async throws -> T {
+        let databases = try await Databases.open(Set(Store.allCases), for: .restoring, settings)
+        do {
+            let result = try await work(databases)
+            await databases.close()
+            return result
+        } catch {
+            await databases.close()
+            throw error
+        }
+    }
+
+    /// Nil for the latest.
+    static func time(_ until: String) throws -> Timestamp? {
+        if until == "latest" { return nil }
+        guard let time = Timestamp(rfc3339: until) else {
+            throw SettingsError("--until is '\(until)', expected a time such as 2026-11-21T10:00:00Z, or latest")
+        }
+        return time
     }
 
     private func restore(

@@ -6,43 +6,18 @@ import FoundationEssentials
 import Kernel
 
 /// `souk restore --until` of a copy that followed a shop on SQLite.
-struct RestoreFiles {
-    let from: String
-    let until: String
-    let replaces: Bool
-    let audits: Bool
-    let isJSON: Bool
-
-    private struct Summary: Codable {
-        var engine = "sqlite"
-        var generation: String
-        /// All that was committed before it is there.
-        var until: Timestamp
-        var databases: Int
-        var seconds: Double
-        var audit: [AuditCheck]?
-    }
-
-    init(from: String, until: String, replaces: Bool, audits: Bool, _ isJSON: Bool) {
-        self.from = from
-        self.until = until
-        self.replaces = replaces
-        self.audits = audits
-        self.isJSON = isJSON
-    }
-
-    func run(_ settings: Settings, isUnencrypted: Bool) async throws {
-        let time = try RestoreServer.time(until)
+extension Restore {
+    func files(until time: Timestamp?, _ settings: Settings) async throws {
         let began = ContinuousClock.now
         let folder = try DataFolder.claim(settings.data)
         defer { folder.release() }
-        let (built, checks) = try await BackupPlace.using(from, "--from", settings, isUnencrypted: isUnencrypted) {
+        let (built, checks) = try await BackupPlace.using(from, "--from", settings, isUnencrypted: unencrypted) {
             try await restore(time, LogRepository($0.repository), settings)
         }
-        let summary = Summary(
+        let summary = FilesSummary(
             generation: built.generation.description, until: built.until, databases: built.names.count,
             seconds: (ContinuousClock.now - began).inSeconds, audit: checks)
-        if isJSON {
+        if json {
             try Console.print(json: summary)
         } else {
             if let checks { AuditCommand.report(checks) }
@@ -55,7 +30,7 @@ struct RestoreFiles {
     private func restore(
         _ time: Timestamp?, _ log: LogRepository, _ settings: Settings
     ) async throws -> (SQLiteCopyRestorer.Built, [AuditCheck]?) {
-        if !replaces { try await opened(settings) { try await SQLiteCopyRestorer.checkEmpty($0.backed) } }
+        if !replace { try await opened(settings) { try await SQLiteCopyRestorer.checkEmpty($0.backed) } }
         let progress = Progress("objects")
         let restorer = SQLiteCopyRestorer(log) { progress.advance(by: $0) }
         let built = try await restorer.build(until: time, in: settings.database.rest + "/restoring")
@@ -70,22 +45,20 @@ struct RestoreFiles {
             for store in databases.backed { try await store.database.migrate(store.migrations) }
             // Of that moment: what was on its way then is not late.
             let audit = Audit(databases: databases, clock: ManualClock(built.until))
-            let checks = audits ? try await audit.checks(acknowledged: nil) : nil
+            let checks = noAudit ? nil : try await audit.checks(acknowledged: nil)
             try await SQLiteCopyRestorer.finish(databases.backed)
             return checks
         }
         return (built, checks)
     }
+}
 
-    private func opened<T>(_ settings: Settings, _ work: (Databases) async throws -> T) async throws -> T {
-        let databases = try await Databases.open(Set(Store.allCases), for: .restoring, settings)
-        do {
-            let result = try await work(databases)
-            await databases.close()
-            return result
-        } catch {
-            await databases.close()
-            throw error
-        }
-    }
+private struct FilesSummary: Codable {
+    var engine = "sqlite"
+    var generation: String
+    /// All that was committed before it is there.
+    var until: Timestamp
+    var databases: Int
+    var seconds: Double
+    var audit: [AuditCheck]?
 }

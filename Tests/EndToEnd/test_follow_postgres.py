@@ -133,6 +133,7 @@ def test_what_cannot_be_is_told(shop, server, tmp_path):
     vault = f"file:{tmp_path}/vault"
     said = shop.refuses("restore", "--from", vault, "--until", "yesterday", "--into", tmp_path / "new", code=64)
     assert "expected a time such as" in said
+    assert "--into is missing" in shop.refuses("restore", "--from", vault, "--until", "latest", code=64)
     said = shop.refuses("restore", "--from", vault, "--until", "latest", "--into", tmp_path / "new")
     assert "no complete continuous copy" in said
     said = shop.refuses("backup", "follow", "--to", vault, "--interval", "2h", code=64)
@@ -144,5 +145,3 @@ def test_what_cannot_be_is_told(shop, server, tmp_path):
     follower.cut()
     assert follower.stop() == 0
     assert "is not empty" in shop.refuses("restore", "--from", vault, "--until", "latest", "--into", tmp_path)
-    said = shop.refuses("restore", "--from", vault, "--until", "latest", code=64)
-    assert "--into is missing" in said

@@ -74,12 +74,6 @@ struct Axis: Sendable, Equatable {
         return (Self.log(max(value, low)) - Self.log(low)) / (Self.log(high) - Self.log(low))
     }
 
-    private init(low: Double, high: Double, isLogarithmic: Bool) {
-        self.low = low
-        self.high = high
-        self.isLogarithmic = isLogarithmic
-    }
-
     /// The base-2 logarithm, to the fourth digit: nobody sees the fifth.
     private static func log(_ value: Double) -> Double {
         var exponent = Double(value.exponent)
