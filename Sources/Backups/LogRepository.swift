@@ -47,8 +47,11 @@ public struct LogRepository: Sendable {
 
     /// Goes on with the latest generation, where that is complete and of this engine. Nobody else writes to it.
     ///
-    /// - Returns: nil where there is none; its manifest, and the details of its last cut (of the base where it has
-    ///   none): by them the engine tells whether it has all that came since. A cut that was broken off is removed.
+    /// Nothing is removed: not everybody who may write may do that. A cut that was broken off is gone on with by the
+    /// next one, and they count as one.
+    ///
+    /// - Returns: nil where there is none; its manifest, and the details of its last object of a cut (of the base where
+    ///   it has none): by them the engine tells whether it has all that came since.
     /// - Throws: `BackupError`, for one that was made with another key too.
     public func resume(
         engine: String
@@ -57,14 +60,9 @@ public struct LogRepository: Sendable {
         else { return nil }
         let (manifest, _) = try Manifest.read(bytes, of: id.description, backups.key, as: .base)
         guard manifest.engine == engine else { return nil }
-        var cuts = try await cuts(of: id)
-        while let cut = cuts.last, cut.until == nil {
-            try await backups.store.delete(cut.key)
-            cuts.removeLast()
-        }
         let salt = Hex.bytes(manifest.encryption?.salt ?? "") ?? []
         var last: LogLink?
-        if let cut = cuts.last {
+        if let cut = try await cuts(of: id).last {
             guard let kept = try await backups.bytes(at: cut.key) else { throw BackupError.missingPart(key: cut.key) }
             let sealing = Sealing(backups.key, salt: salt, of: .cuts)
             last = try LogLink.open(kept, number: cut.number, at: cut.key, sealing)

@@ -11,11 +11,20 @@ final class FlakyObjects: ObjectStore {
     private struct State {
         var objects: [String: Object] = [:]
         var refusals = 0
+        var refusesDeletion = false
+        /// Nil: nothing is broken off. Otherwise whether it is.
+        var isBrokenOff: Bool?
     }
     private let state = Mutex(State())
 
     /// The next so many are refused.
     func refuse(_ count: Int) { state.withLock { $0.refusals = count } }
+
+    /// Behind the first object of the next cut that has several, all are refused until `goOn`.
+    func breakOff() { state.withLock { $0.isBrokenOff = false } }
+    func goOn() { state.withLock { $0.isBrokenOff = nil } }
+
+    func refuseDeletion() { state.withLock { $0.refusesDeletion = true } }
 
     func put(_ key: String, _ bytes: [UInt8], contentType: String) async throws -> String {
         try state.withLock { state in
@@ -23,13 +32,21 @@ final class FlakyObjects: ObjectStore {
                 state.refusals -= 1
                 throw Refused()
             }
+            if state.isBrokenOff == true { throw Refused() }
+            if state.isBrokenOff == false, key.hasSuffix("-more") { state.isBrokenOff = true }
             state.objects[key] = Object(bytes: bytes, contentType: contentType, etag: "\(bytes.count)")
             return "\(bytes.count)"
         }
     }
 
     func get(_ key: String) async throws -> Object? { state.withLock { $0.objects[key] } }
-    func delete(_ key: String) async throws { state.withLock { $0.objects[key] = nil } }
+
+    func delete(_ key: String) async throws {
+        try state.withLock { state in
+            if state.refusesDeletion { throw Refused() }
+            state.objects[key] = nil
+        }
+    }
 
     func list(prefix: String, after: String?, limit: Int) async throws -> [String] {
         state.withLock { state in
@@ -84,7 +101,7 @@ final class FlakyObjects: ObjectStore {
         }
         try await reader.forEachCut { content, until, details in
             found.append(String(decoding: content, as: UTF8.self) + (until == nil ? "…" : ""))
-            #expect((details["lsn"] == nil) == (until == nil))
+            #expect(until == nil || details["lsn"] != nil)
         }
         return found
     }
@@ -170,6 +187,7 @@ final class FlakyObjects: ObjectStore {
 
     @Test func aGenerationIsGoneOnWith() async throws {
         #expect(try await repository().resume(engine: "sqlite")?.details == nil)
+        store.refuseDeletion()
         let first = try await write(repository(), at: start, cuts: 0)
         let begun = try await repository().resume(engine: "sqlite")
         #expect(begun?.writer.id == first.id && begun?.details == ["page": "4096"])
@@ -177,14 +195,15 @@ final class FlakyObjects: ObjectStore {
         try await begun?.writer.append(
             Array("cut 1".utf8), until: start + .seconds(1), details: ["lsn": "1"]
         ) { throw $0 }
-        // The rest of a cut that was broken off is not gone on with.
-        try await begun?.writer.append([1], until: nil) { throw $0 }
+        // A cut that is broken off goes on in the next one, from where it was.
+        try await begun?.writer.append(Array("a part, ".utf8), until: nil, details: ["lsn": "2"]) { throw $0 }
+        #expect(try await text(repository()).last == "cut 1")
         let again = try await repository().resume(engine: "sqlite")
-        #expect(again?.details == ["lsn": "1"])
+        #expect(again?.details == ["lsn": "2"])
         try await again?.writer.append(
-            Array("cut 2".utf8), until: start + .seconds(2), details: ["lsn": "2"]
+            Array("cut 2".utf8), until: start + .seconds(2), details: ["lsn": "3"]
         ) { throw $0 }
-        #expect(try await text(repository()) == ["orders=base", "users=more", "cut 1", "cut 2"])
+        #expect(try await text(repository()) == ["orders=base", "users=more", "cut 1", "a part, …", "cut 2"])
     }
 
     @Test func anotherKeyOpensNothing() async throws {

@@ -114,6 +114,14 @@ struct PostgresFollowTests {
         }
     }
 
+    /// In one transaction, of several objects.
+    static func writeMuch(to database: PostgresDatabase) async throws {
+        try await database.write { transaction in
+            _ = try transaction.execute(
+                "INSERT INTO numbers SELECT n, repeat(md5(n::text), 50) FROM generate_series(1, 20000) n")
+        }
+    }
+
     /// All that is there is lost, and comes from the copy.
     static func restore(_ server: PostgresPeer, _ following: Following, until: Timestamp?) async throws -> [Int] {
         let owner = PostgresPeer.owner.flatMap(FileOwner.init(named:))
@@ -221,15 +229,36 @@ struct PostgresFollowTests {
         let database = try await Self.shop(server)
         try await following.run {
             try await following.cut()
-            try await database.write { transaction in
-                _ = try transaction.execute(
-                    "INSERT INTO numbers SELECT n, repeat(md5(n::text), 50) FROM generate_series(1, 20000) n")
-            }
+            try await Self.writeMuch(to: database)
             try await following.cut()
         }
         await database.close()
         let more = store.keys.filter { $0.hasSuffix("-more") }
         #expect(!more.isEmpty)
+        try server.destroy()
+        #expect(try await Self.restore(server, following, until: nil) == Array(1...20_000))
+    }
+
+    @Test("one that was broken off goes on behind what is kept of it, though nothing may be deleted")
+    func brokenOff() async throws {
+        let server = try PostgresPeer()
+        let following = Following(server.url, store)
+        let database = try await Self.shop(server)
+        store.refuseDeletion()
+        try await following.run { try await following.cut() }
+        store.breakOff()
+        await #expect(throws: FlakyObjects.Refused.self) {
+            try await following.run {
+                try await Self.writeMuch(to: database)
+                // Which is told of.
+                _ = try await following.until { _ in following.trouble.first }
+            }
+        }
+        await database.close()
+        #expect(store.keys.last { $0.contains("/cuts/") }?.hasSuffix("-more") == true)
+        store.goOn()
+        try await following.run { try await following.cut() }
+        #expect(following.generations.count == 1 && following.resumed.count == 2)
         try server.destroy()
         #expect(try await Self.restore(server, following, until: nil) == Array(1...20_000))
     }
