@@ -1,14 +1,16 @@
 """The command as a person meets it: help, wrong usage, and surroundings that are not as they should be."""
 
+import contextlib
 import json
 import re
 import shutil
 import socket
 import sqlite3
 import subprocess
+from pathlib import Path
 
 import pytest
-from shop import SOUK, Shop, free_port, order_for, souk, write_catalogue
+from shop import SOUK, Shop, eventually, free_port, order_for, souk, write_catalogue
 
 COMMANDS = [
     "serve",
@@ -173,35 +175,51 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "-l", folder], check=True)
 
 
-def test_full_disk_refuses_and_loses_nothing(small_disk, tmp_path):
-    """Every order that was acknowledged before the disk was full is there once it is not."""
+def fill(file: Path, room: int) -> None:
+    """A file that takes all that is free, but for so many bytes."""
+    with file.open("wb", buffering=0) as out:
+        with contextlib.suppress(OSError):
+            while out.write(bytes(65_536)):
+                pass
+        out.truncate(out.tell() - room)
+
+
+@pytest.mark.parametrize("room", [0, 20_000, 300_000], ids=lambda room: f"{room} bytes are left")
+def test_full_disk_refuses_and_loses_nothing(small_disk, tmp_path, room):
+    """Who cannot be served is told so at once, and the same process goes on when there is room: no order that was
+    acknowledged is missing, and who was refused buys by asking again with the same key."""
     stock = write_catalogue(tmp_path / "s.csv", [{"handle": "lamp", "sku": "LAMP", "stock": 1_000_000, "price": "5"}])
     shop = Shop(small_disk).fill(catalogue=stock).start()
-    acknowledged, refusals = [], []
+    acknowledged, turned_away = {}, {}
+
+    def order(key: str) -> None:
+        answer = shop.order(order_for("LAMP"), key)
+        (acknowledged if answer.status_code == 201 else turned_away)[key] = answer
+
     try:
-        assert shop.order(order_for("LAMP"), "before").status_code == 201
+        order("before")
+        assert shop.http.get("/").status_code == 200
         filler = small_disk / "filler"
-        filler.write_bytes(b"\0" * max(0, shutil.disk_usage(small_disk).free - 300_000))
+        fill(filler, room)
         for number in range(3000):
-            answer = shop.order(order_for("LAMP"), f"full-{number}")
-            if answer.status_code == 201:
-                acknowledged.append((f"full-{number}", answer.json()))
-            else:
-                refusals.append(answer)
-                if len(refusals) == 5:
-                    break
-        assert refusals, "the disk did not get full"
-        for answer in refusals:
-            assert answer.status_code == 503
+            order(f"full-{number}")
+            if len(turned_away) == 10:
+                break
+        assert len(turned_away) == 10, "the disk did not get full"
+        for answer in turned_away.values():
+            assert answer.status_code == 503, answer.text
             assert answer.headers["content-type"].startswith("application/problem+json")
+            assert int(answer.headers["retry-after"]) > 0
+        assert shop.http.get("/").status_code == 200
         filler.unlink()
+        for key in [*turned_away, "after"]:
+            eventually(lambda key=key: order(key) or key in acknowledged, f"{key} is placed:\n{shop.log()}")
+        shop.stop()
     finally:
         shop.kill()
-    shop.start()
-    assert shop.order(order_for("LAMP"), "after").status_code == 201
-    shop.stop()
     file = tmp_path / "acknowledged.jsonl"
-    lines = [{"order": order["id"], "idempotency_key": key, "total": order["total"]} for key, order in acknowledged]
+    orders = {key: answer.json() for key, answer in acknowledged.items()}
+    lines = [{"order": each["id"], "idempotency_key": key, "total": each["total"]} for key, each in orders.items()]
     file.write_text("".join(json.dumps(line) + "\n" for line in lines))
     shop.audit("--acknowledged", file)
 
