@@ -10,12 +10,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from fleet_shop import FLEET, HAS_DISK
 from shop import ROOT, SOUK, eventually
 
 TOOLKIT = ROOT / ".venv/environments/chaos/bin/chaos"
 SHIPPED = sorted((ROOT / "deploy/chaos").glob("*.json"))
-# One of each kind: processes, a back end, the network.
+NEEDS_DISK = pytest.mark.skipif(not HAS_DISK, reason="a disk for PostgreSQL is mounted by root, from a loop device")
+# One of each kind: processes, a back end, the network, a disk.
 TRIED = ["fleet-kill-half", "fleet-drop-s3", "fleet-cut-products"]
+TRIED += [pytest.param("fleet-fill-disk", marks=NEEDS_DISK)]
 
 
 @pytest.fixture
@@ -58,6 +61,12 @@ class Drill:
 
     def is_whole(self) -> bool:
         return not self.faults() and all(each["ready"] for each in self.shop.status()["processes"])
+
+
+def fleet(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    """A command of another one."""
+    command = [sys.executable, str(FLEET), "--folder", str(folder), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 
 def toolkit(drill: Drill, *arguments, **options) -> subprocess.CompletedProcess:
@@ -126,6 +135,32 @@ def test_both_come_to_the_same_verdict(drill, tmp_path, name):
     assert set(journals[0]) <= set(journals[1])
 
 
+@NEEDS_DISK
+def test_a_full_disk_refuses_writers_alone(drill):
+    """Who looks is answered, who writes is told to come again; PostgreSQL is well, and the roles are."""
+    shop = drill.shop
+    shop.run("fault", "fill", "rows")
+    try:
+        # What has room in the pages that there are is written there.
+        refusal = eventually(
+            lambda: next((each for each in carts(shop) if each.status_code != 201), None), "a cart is refused"
+        )
+        assert refusal.status_code == 503, refusal.text
+        assert refusal.headers["content-type"].startswith("application/problem+json")
+        assert int(refusal.headers["retry-after"]) > 0
+        for path in "/", "/api/products?limit=1", "/api/inventory/AMPLE-0":
+            assert shop.http.get(path).status_code == 200
+        assert all(each["ready"] for each in shop.status()["processes"])
+    finally:
+        shop.run("fault", "undo")
+    eventually(lambda: next(carts(shop)).status_code == 201, "a cart is written again")
+
+
+def carts(shop):
+    for _ in range(100):
+        yield shop.http.post("/api/carts")
+
+
 def test_a_shop_that_does_not_come_back_deviates(drill, deviating, tmp_path):
     ours, theirs = tmp_path / "souk.json", tmp_path / "toolkit.json"
     assert "deviated" in drill.souk("run", deviating, "--journal", ours, code=1).stdout
@@ -186,6 +221,22 @@ def test_shoppers_say_how_it_was(drill, tmp_path):
 
 
 class TestRefusals:
+    @pytest.mark.parametrize("disk", ["100", "much"])
+    def test_a_disk_that_holds_no_cluster(self, tmp_path, disk):
+        result = fleet(tmp_path / "fleet", "up", "--disk", disk)
+        assert result.returncode == 64
+        assert "expected 256 to 16384 MiB" in result.stderr
+
+    def test_a_disk_for_a_fleet_that_has_rows(self, tmp_path):
+        (tmp_path / "fleet/data/postgres").mkdir(parents=True)
+        result = fleet(tmp_path / "fleet", "up", "--port", "0", "--disk", "512")
+        assert result.returncode == 1
+        assert "has rows already" in result.stderr
+
+    @pytest.mark.skipif(HAS_DISK, reason="here it is")
+    def test_a_disk_where_none_can_be_mounted(self, drill):
+        assert "no disk of its own" in drill.run(*drill.shop.command("fault", "fill", "rows"), code=1).stderr
+
     def test_a_shop_that_is_unwell_is_left_alone(self, drill, tmp_path):
         probe = {"type": "probe", "name": "nobody", "tolerance": 200}
         probe["provider"] = {"type": "http", "url": f"{drill.shop.url}/nowhere"}

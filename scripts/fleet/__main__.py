@@ -19,6 +19,7 @@ import drill
 import faults
 import metrics
 from control import Control, NoFleet, ask
+from disk import LARGEST, SMALLEST, Disk, mounted
 from fleet import Fleet, check_surroundings, claimed, end_leftovers, wait_until_free
 from layout import ROLES, ROOT, SOUK, STAFF, WEAKNESSES, FleetError, Folder, Layout, read_settings, without_souk
 
@@ -63,6 +64,12 @@ def setting(text: str) -> tuple[str, str]:
     return name, value
 
 
+def mebibytes(text: str) -> int:
+    if not text.isdigit() or not SMALLEST <= int(text) <= LARGEST:
+        raise argparse.ArgumentTypeError(f"'{text}', expected {SMALLEST} to {LARGEST} MiB")
+    return int(text)
+
+
 def parser() -> Parser:
     own = argparse.RawDescriptionHelpFormatter
     top = Parser(prog="fleet", description=__doc__, epilog=EXAMPLES, formatter_class=own)
@@ -75,6 +82,7 @@ def parser() -> Parser:
     up.add_argument("--roles-in-one", type=roles, action="append", default=[], help="users,auth: in one process")
     up.add_argument("--set", type=setting, action="append", default=[], help="a setting of all roles: SOUK_NAME=VALUE")
     up.add_argument("--weaken", choices=WEAKNESSES, action="append", default=[], help="do without, to see it missed")
+    up.add_argument("--disk", type=mebibytes, help="give PostgreSQL a disk of so many MiB, to be filled; as root")
     up.add_argument("--demo", type=int, default=0, help="fill a new shop with so many demo products")
     up.add_argument("--standby-of", type=Path, help="a second region: the folder of the fleet whose rows it follows")
     up.add_argument("--attached", action="store_true", help="stop when the standard input ends")
@@ -190,6 +198,7 @@ def down(folder: Folder) -> None:
         say("stopped")
     except NoFleet as error:
         left = end_leftovers(folder) if folder.path.exists() else 0
+        Disk(folder).unmount()
         folder.forget()
         say(f"{left} processes that a killed fleet had left are ended" if left else str(error))
 
@@ -257,7 +266,7 @@ def main() -> int:
             case "up":
                 check_surroundings()
                 folder.make()
-                with claimed(folder):
+                with claimed(folder), mounted(folder, options.disk):
                     asyncio.run(up(options, folder))
             case "down" | "stop":
                 down(folder)

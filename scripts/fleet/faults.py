@@ -13,11 +13,15 @@ import sys
 from pathlib import Path
 
 import balancer
+from disk import Disk
 from fleet import Fleet, birth
 from layout import ROLES, FleetError, Folder, write_private
 from process import Process
+from servers import Servers
 
 HERE = Path(__file__).resolve().parent
+# That PostgreSQL may begin on a full disk.
+MOST_SEGMENTS = 100
 BACK_ENDS = ["postgres", "redis", "s3", "mail"]
 # Name, what it takes, and what it does.
 FAULTS = {
@@ -27,6 +31,7 @@ FAULTS = {
     "cut": ("ROLE", "the other roles no longer reach this one: HAProxy drops what they ask it, without a word"),
     "slow": ("ROLE", "what other roles ask this one reaches it half a second later, by HAProxy"),
     "zone": ("NUMBER", "an availability zone away: the replica of this number of every role is dropped"),
+    "fill": ("WHAT", "the disk of PostgreSQL is full: for rows, or for its log too, which ends it (see up --disk)"),
     "connections": ("NUMBER", "so many connections to PostgreSQL are held open by somebody else"),
 }
 
@@ -39,6 +44,7 @@ class Faults:
         self.file = fleet.folder.path / "faults.json"
         # Of a fleet that is gone nothing is left but this.
         self.file.unlink(missing_ok=True)
+        self.disk = Disk(fleet.folder)
         self._holder: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
 
@@ -92,6 +98,12 @@ class Faults:
                 if not hit:
                     raise FleetError(f"there is no replica number '{what}'")
                 return hit
+            case "fill":
+                if what not in ("rows", "log"):
+                    raise FleetError(f"the disk is filled for '{what}', expected rows or log")
+                if not self.disk.is_there:
+                    raise FleetError("PostgreSQL has no disk of its own: start a new fleet with up --disk 512, as root")
+                return [what]
             case "connections":
                 if not what.isdigit() or not 1 <= int(what) <= 1000:
                     raise FleetError(f"'{what}' connections, expected 1 to 1000")
@@ -114,6 +126,10 @@ class Faults:
                 self.fleet.find(name).hold()
             case "cut" | "slow":
                 await self._command(f"add acl {balancer.faulty(self.fleet.layout, fault)} {name}-peers")
+            case "fill":
+                self.disk.fill()
+                if name == "log":
+                    await self._use_up_log()
             case "connections":
                 await self._hold_connections(int(name))
 
@@ -126,12 +142,25 @@ class Faults:
                 self.fleet.find(name).release()
             case "cut" | "slow":
                 await self._command(f"clear acl {balancer.faulty(self.fleet.layout, fault)}")
+            case "fill":
+                # PostgreSQL, which has ended for want of room, is started again as anything is that ends.
+                self.disk.empty()
             case "connections":
                 await self._let_go()
 
     async def _command(self, line: str) -> None:
         if said := (await balancer.command(self.fleet.folder.admin, line)).strip():
             raise FleetError(f"HAProxy does not '{line}': {said}")
+
+    async def _use_up_log(self) -> None:
+        """One segment after the other is begun, until there is no room for the next and PostgreSQL gives up. Those who
+        write get there as well, if they are given the time."""
+        servers = Servers(self.fleet.layout)
+        for _ in range(MOST_SEGMENTS):
+            self.disk.fill()
+            if not await servers.begin_log_segment():
+                return
+        raise FleetError(f"PostgreSQL found room for {MOST_SEGMENTS} segments of its log")
 
     async def _hold_connections(self, number: int) -> None:
         await self._let_go()

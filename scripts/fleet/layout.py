@@ -46,6 +46,8 @@ class Folder:
         self.control, self.admin = self.path / "control.sock", self.path / "admin.sock"
         self.lock, self.facts_file = self.path / "fleet.lock", self.path / "fleet.json"
         self.settings_file = self.path / "settings.env"
+        # Where PostgreSQL has a small disk of its own: see disk.py.
+        self.disk, self.disk_image = self.data / "disk", self.data / "disk.img"
 
     def make(self) -> None:
         if len(str(self.path)) > LONGEST_FOLDER:
@@ -57,6 +59,11 @@ class Folder:
         for folder in self.secrets, self.configuration:
             folder.mkdir(exist_ok=True)
             folder.chmod(0o700)
+
+    @property
+    def rows(self) -> Path:
+        """PostgreSQL's folder."""
+        return (self.disk if self.disk_image.exists() else self.data) / "postgres"
 
     def facts(self) -> dict:
         """What `fleet.json` says; nothing when there is no fleet."""

@@ -59,28 +59,32 @@ class Servers:
 
     # -- PostgreSQL
 
-    @property
-    def _rows(self) -> Path:
-        return self.folder.data / "postgres"
-
     async def prepare_postgres(self, primary: Folder | None = None) -> None:
         """A new cluster, where there is none. Its order of texts is a dictionary's: a query that needs another must
         say so, as on any server that somebody else set up. Beside another fleet: a standby of that one's."""
-        if (self._rows / "PG_VERSION").exists():
+        if (self.folder.rows / "PG_VERSION").exists():
             return
         user = unprivileged()
-        shutil.rmtree(self._rows, ignore_errors=True)
-        self._rows.mkdir(mode=0o700)
+        shutil.rmtree(self.folder.rows, ignore_errors=True)
+        self.folder.rows.mkdir(mode=0o700)
         if primary:
             await self._copy_postgres(primary, user)
             return
         password = self.folder.data / "password"
         write_private(password, self.folder.secret("database-password"))
         if user:
-            for path in self._rows, password:
+            for path in self.folder.rows, password:
                 shutil.chown(path, user, user)
-            check_reach(self._rows, user)
-        command = [postgres_programs() / "initdb", "--pgdata", self._rows, "--username", "souk", "--pwfile", password]
+            check_reach(self.folder.rows, user)
+        command = [
+            postgres_programs() / "initdb",
+            "--pgdata",
+            self.folder.rows,
+            "--username",
+            "souk",
+            "--pwfile",
+            password,
+        ]
         command += ["--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C.UTF-8"]
         command += ["--locale-provider", "icu", "--icu-locale", "en-US"]
         log = self.folder.logs / "postgres.log"
@@ -92,9 +96,9 @@ class Servers:
     async def _copy_postgres(self, primary: Folder, user: str | None) -> None:
         """By streaming replication, which goes on from there. The primary keeps what is not here yet."""
         if user:
-            shutil.chown(self._rows, user, user)
-            check_reach(self._rows, user)
-        command = [postgres_programs() / "pg_basebackup", "--pgdata", self._rows, "--host", "127.0.0.1", "--port"]
+            shutil.chown(self.folder.rows, user, user)
+            check_reach(self.folder.rows, user)
+        command = [postgres_programs() / "pg_basebackup", "--pgdata", self.folder.rows, "--host", "127.0.0.1", "--port"]
         command += [
             port_of(primary, "postgres"),
             "--username",
@@ -125,7 +129,10 @@ class Servers:
             "log_line_prefix": "%m [%p] %a ",
             "fsync": "off" if "fsync" in self.layout.weakened else "on",
         }
-        command = [postgres_programs() / "postgres", "-D", self._rows]
+        if self.folder.disk_image.exists():
+            # Each segment of the log needs new room, so that a full disk is one for the log as well.
+            settings["wal_recycle"] = "off"
+        command = [postgres_programs() / "postgres", "-D", self.folder.rows]
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]
 
@@ -142,6 +149,11 @@ class Servers:
             probe=probe,
             stop_signal=signal.SIGINT,
         )
+
+    async def begin_log_segment(self) -> bool:
+        """Whether PostgreSQL had room for it; a segment that is empty would not be left for the next one."""
+        begin = "SELECT pg_logical_emit_message(true, 'fleet', 'a segment ends'), pg_switch_wal()"
+        return await self._psql("template1", begin) is not None
 
     async def make_database(self) -> None:
         if await self._psql("template1", "SELECT 1 FROM pg_database WHERE datname = 'souk'") == "1":
