@@ -41,6 +41,7 @@ public struct Patience: Sendable {
         self.isBusy = isBusy
     }
 
-    /// Whether an event of that time is still held back.
-    func holds(_ time: Timestamp, at now: Timestamp) -> Bool { isBusy() && now - time < limit }
+    /// Whether an event of that time is still held back; not one from the future, where a clock is wrong: it could wait
+    /// until then.
+    func holds(_ time: Timestamp, at now: Timestamp) -> Bool { isBusy() && time <= now && now - time < limit }
 }

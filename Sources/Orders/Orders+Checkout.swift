@@ -159,7 +159,7 @@ extension Orders {
             return PlacedOrder(order: try await firstAnswer(order), isReplayed: true)
         }
         let taken = try await store.take(
-            order.id, owner: owner, takesOverAll: isAlone, at: clock.now(), until: leaseEnd())
+            order.id, owner: owner, takesOverAll: isAlone, at: leases.now(), until: leaseEnd())
         guard let taken else {
             let leaseEnd = try await store.leaseEnd(of: order.id)
             throw Problem(.keyInUse, "the order with this key is being placed", retryAfter: retryAfter(leaseEnd))
@@ -175,7 +175,7 @@ extension Orders {
     /// be done at any moment. Where that was not done nobody goes on before the lease ends: whoever is told less than
     /// that asks in vain, and has given up by the time that the order can be finished.
     private func retryAfter(_ leaseEnd: Timestamp?) -> Int {
-        guard let rest = leaseEnd.map({ $0 - clock.now() }) else { return 1 }
+        guard let rest = leaseEnd.map({ $0 - leases.now() }) else { return 1 }
         let isDriven = rest > Self.lease - Self.renewal && rest <= Self.lease
         return isDriven ? 1 : max(1, Int((rest.microseconds + 999_999) / 1_000_000))
     }

@@ -17,7 +17,7 @@ extension Orders {
     ) async throws -> Order {
         var saga = start
         var order = order
-        driving.begin(order.id, at: clock.now())
+        driving.begin(order.id, at: leases.now())
         defer { driving.end(order.id) }
         do {
             while let effect = saga.effect {
@@ -29,7 +29,7 @@ extension Orders {
                 "an order is left to recovery",
                 metadata: ["order": "\(order.id)", "step": "\(String(describing: saga.effect))", "error": "\(error)"])
             // Without it the lease would have to run out; if this fails too, it does.
-            do { try await store.leave(order.id, owner: owner, until: clock.now() + .seconds(1)) } catch {
+            do { try await store.leave(order.id, owner: owner, until: leases.now() + .seconds(1)) } catch {
                 logger.warning("the lease could not be given up", metadata: ["error": "\(error)"])
             }
             var problem = Problem(

@@ -8,7 +8,7 @@ extension Orders {
     @discardableResult
     public func recover(limit: Int = 100) async throws -> Int {
         var ended = 0
-        let orders = try await store.abandoned(owner: owner, takesOverAll: isAlone, at: clock.now(), limit: limit)
+        let orders = try await store.abandoned(owner: owner, takesOverAll: isAlone, at: leases.now(), limit: limit)
         for id in orders where try await recover(id) { ended += 1 }
         ended += try await finishRepayments(limit: limit)
         metrics.pending.record(try await store.pendingSagas())
@@ -16,7 +16,7 @@ extension Orders {
     }
 
     private func recover(_ id: OrderID) async throws -> Bool {
-        let now = clock.now()
+        let now = leases.now()
         guard
             let work = try await store.take(
                 id, owner: owner, takesOverAll: isAlone, at: now, until: leaseEnd()),
@@ -36,7 +36,7 @@ extension Orders {
 
     /// A sign of life for what takes longer than usual.
     public func renewLeases() async throws {
-        let now = clock.now()
+        let now = leases.now()
         let orders = driving.begun(before: now - Self.renewal)
         guard !orders.isEmpty else { return }
         try await store.renew(orders, owner: owner, until: now + Self.lease)
@@ -76,6 +76,7 @@ public struct OrdersRecovery: Service {
             // Each in its own time: what recovery waits for must not keep a lease from being renewed.
             async let renewal: Void = every(Orders.renewal) { _ in try await orders.renewLeases() }
             await every(.seconds(1)) { round in
+                try await orders.leases.listen(to: orders.store.database)
                 try await orders.recover()
                 if round % 600 == 0 { try await orders.tidy() }
             }

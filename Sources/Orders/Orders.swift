@@ -23,6 +23,7 @@ public struct Orders: OrdersService {
     let payments: any PaymentsService
     let pricing: Pricing
     let clock: any WallClock
+    let leases: LeaseClock
     let logger: Logger
     /// Called after a commit that appended to the outbox.
     let wake: @Sendable () -> Void
@@ -52,6 +53,7 @@ public struct Orders: OrdersService {
         self.isAlone = isAlone
         self.reservationTime = reservationTime
         self.clock = clock
+        leases = LeaseClock(clock)
         self.logger = logger
         self.wake = wake
         owner = ID<ProcessKind>(at: clock.now()).description
@@ -62,7 +64,7 @@ public struct Orders: OrdersService {
 
     public static let migrations = OrdersMigrations.all
 
-    func leaseEnd() -> Timestamp { clock.now() + Self.lease }
+    func leaseEnd() -> Timestamp { leases.now() + Self.lease }
 
     /// So many check out at this moment that what can wait should.
     public var isBusy: Bool { crowd.isThere(at: clock.now()) }

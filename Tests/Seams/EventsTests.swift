@@ -1,9 +1,10 @@
 import Database
-import Events
 import Kernel
 import ServiceLifecycle
 import Synchronization
 import Testing
+
+@testable import Events
 
 struct EventsTests {
     @Test(arguments: EventsForm.installed)
@@ -65,6 +66,16 @@ struct EventsTests {
         try await support.run(bus) { letters.completed.count == 10 }
         #expect(handedOver.withLock { $0 } ?? .zero >= .seconds(60))
         await database.close()
+    }
+
+    @Test("an event from the future, where a clock is wrong, does not wait until then")
+    func theFutureIsNotWaitedFor() {
+        let patience = Patience(limit: .seconds(5)) { true }
+        let now = Timestamp(seconds: 1_000)
+        #expect(patience.holds(now, at: now))
+        #expect(patience.holds(now - .seconds(4), at: now))
+        #expect(!patience.holds(now - .seconds(5), at: now))
+        #expect(!patience.holds(now + .seconds(240), at: now))
     }
 
     @Test(arguments: EventsForm.installed)
