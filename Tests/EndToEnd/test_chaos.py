@@ -1,5 +1,6 @@
 """Chaos on the fleet: by `souk chaos`, and by the Chaos Toolkit itself with the same experiments."""
 
+import email.utils
 import json
 import os
 import re
@@ -7,11 +8,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import httpx
 import pytest
 from fleet_shop import FLEET, HAS_DISK
-from shop import ROOT, SOUK, eventually
+from shop import ROOT, SOUK, eventually, order_for
 
 TOOLKIT = ROOT / ".venv/environments/chaos/bin/chaos"
 SHIPPED = sorted((ROOT / "deploy/chaos").glob("*.json"))
@@ -156,6 +159,28 @@ def test_a_full_disk_refuses_writers_alone(drill):
     eventually(lambda: next(carts(shop)).status_code == 201, "a cart is written again")
 
 
+def test_a_clock_that_is_wrong_is_one_replicas_alone(drill):
+    """It jumps without a restart, back and forth, and what was between it and the system's is gone in the end."""
+    (replica,) = drill.run(*drill.shop.command("fault", "skew", "orders=300")).stdout.split()[-1:]
+    try:
+        eventually(lambda: 290 < ahead(drill, replica) < 310, "it is ahead")
+        assert all(abs(ahead(drill, each)) < 10 for each in ("orders-1", "auth-1") if each != replica)
+        drill.run(*drill.shop.command("fault", "skew", f"{replica}=-300"))
+        eventually(lambda: -310 < ahead(drill, replica) < -290, "it is behind")
+        assert drill.shop.order(order_for("AMPLE-1")).status_code == 201
+    finally:
+        drill.shop.run("fault", "undo")
+    assert abs(ahead(drill, replica)) < 10
+    assert drill.is_whole()
+
+
+def ahead(drill: Drill, replica: str) -> float:
+    """By how many seconds it says another time than this process."""
+    (port,) = [each["port"] for each in drill.shop.status()["processes"] if each["name"] == replica]
+    said = httpx.get(f"http://127.0.0.1:{port}/alive", trust_env=False).headers["date"]
+    return email.utils.parsedate_to_datetime(said).timestamp() - time.time()
+
+
 def carts(shop):
     for _ in range(100):
         yield shop.http.post("/api/carts")
@@ -221,6 +246,11 @@ def test_shoppers_say_how_it_was(drill, tmp_path):
 
 
 class TestRefusals:
+    @pytest.mark.parametrize("what", ["orders", "orders=", "orders=1m", "orders=86401", "=5", "postgres=5", "nobody=5"])
+    def test_a_clock_that_cannot_be_set(self, drill, what):
+        drill.run(*drill.shop.command("fault", "skew", what), code=1)
+        assert not drill.faults()
+
     @pytest.mark.parametrize("disk", ["100", "much"])
     def test_a_disk_that_holds_no_cluster(self, tmp_path, disk):
         result = fleet(tmp_path / "fleet", "up", "--disk", disk)

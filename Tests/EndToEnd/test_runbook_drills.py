@@ -12,6 +12,7 @@ from shop import eventually
 SHOWN = {
     "kill-half": [r"^orders-\d .* [1-9]\d*$", r"^storefront-\d .* [1-9]\d*$"],
     "pause-orders": [r"^orders-\d .* not ready +DOWN"],
+    "skew-clock": [r"^orders-\d +souk_clock_ahead_seconds +(239|240)\b"],
     "zone-away": [r"^orders-1 .* ended", r"^auth-1 .* ended"],
     "drop-s3": [r"^s3 .* ended"],
     "drop-redis": [r"^redis .* ended", "souk_redis_failures_total"],

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import balancer
+import skew
 from disk import Disk
 from fleet import Fleet, birth
 from layout import ROLES, FleetError, Folder, write_private
@@ -31,6 +32,7 @@ FAULTS = {
     "cut": ("ROLE", "the other roles no longer reach this one: HAProxy drops what they ask it, without a word"),
     "slow": ("ROLE", "what other roles ask this one reaches it half a second later, by HAProxy"),
     "zone": ("NUMBER", "an availability zone away: the replica of this number of every role is dropped"),
+    "skew": ("NAME=SECONDS", "the clock of a replica is wrong; of a role, those of half its replicas"),
     "fill": ("WHAT", "the disk of PostgreSQL is full: for rows, or for its log too, which ends it (see up --disk)"),
     "connections": ("NUMBER", "so many connections to PostgreSQL are held open by somebody else"),
 }
@@ -54,7 +56,7 @@ class Faults:
             hit = self._targets(fault, what)
             self._note([*self.begun(), {"fault": fault, "what": what, "hit": hit}])
             for name in hit:
-                await self._apply(fault, name)
+                await self._apply(fault, name, what)
             return hit
 
     async def undo(self) -> list[str]:
@@ -98,6 +100,9 @@ class Faults:
                 if not hit:
                     raise FleetError(f"there is no replica number '{what}'")
                 return hit
+            case "skew":
+                name, _ = skew.wanted(what)
+                return self._half(name) if name in ROLES else [each.name for each in self.fleet.choose(name)]
             case "fill":
                 if what not in ("rows", "log"):
                     raise FleetError(f"the disk is filled for '{what}', expected rows or log")
@@ -114,7 +119,7 @@ class Faults:
         replicas = self.fleet.choose(role)
         return [replica.name for replica in replicas[: (len(replicas) + 1) // 2]]
 
-    async def _apply(self, fault: str, name: str) -> None:
+    async def _apply(self, fault: str, name: str, what: str) -> None:
         match fault:
             case "kill-half":
                 # It may just be coming back from an earlier end.
@@ -126,6 +131,8 @@ class Faults:
                 self.fleet.find(name).hold()
             case "cut" | "slow":
                 await self._command(f"add acl {balancer.faulty(self.fleet.layout, fault)} {name}-peers")
+            case "skew":
+                await self._skew(name, skew.wanted(what)[1])
             case "fill":
                 self.disk.fill()
                 if name == "log":
@@ -142,6 +149,8 @@ class Faults:
                 self.fleet.find(name).release()
             case "cut" | "slow":
                 await self._command(f"clear acl {balancer.faulty(self.fleet.layout, fault)}")
+            case "skew":
+                await self._set_right(name)
             case "fill":
                 # PostgreSQL, which has ended for want of room, is started again as anything is that ends.
                 self.disk.empty()
@@ -151,6 +160,28 @@ class Faults:
     async def _command(self, line: str) -> None:
         if said := (await balancer.command(self.fleet.folder.admin, line)).strip():
             raise FleetError(f"HAProxy does not '{line}': {said}")
+
+    async def _skew(self, name: str, seconds: int) -> None:
+        """It is started anew with a clock that can be set, which then jumps; a second time, it only jumps."""
+        replica, file = self.fleet.find(name), self._clock(name)
+        if not replica.wrapper:
+            skew.write(file, 0)
+            library = self.fleet.folder.configuration / "skew.so"
+            skew.build(library)
+            replica.wrapper = skew.wrapper(library, file)
+            await self.fleet.restart(name, self.fleet.say)
+        skew.write(file, seconds)
+
+    async def _set_right(self, name: str) -> None:
+        """At once, and then without anything between it and its clock."""
+        replica = self.fleet.find(name)
+        if replica.wrapper:
+            skew.write(self._clock(name), 0)
+            replica.wrapper = []
+            await self.fleet.restart(name, self.fleet.say)
+
+    def _clock(self, name: str) -> Path:
+        return self.fleet.folder.configuration / f"{name}.clock"
 
     async def _use_up_log(self) -> None:
         """One segment after the other is begun, until there is no room for the next and PostgreSQL gives up. Those who

@@ -56,8 +56,8 @@ def lines(facts: dict, pattern: str, seconds: float | None) -> list[str]:
         # A replica that began anew counts from zero.
         counters = Counter({key: max(0, value - before[key]) for key, value in counters.items()})
     shown = [f"{name:<17}does not answer" for name in silent]
-    for (who, series), value in sorted((counters + gauges).items()):
-        if COUNT.search(series) or not re.search(pattern, series):
+    for (who, series), value in sorted({**counters, **gauges}.items()):
+        if not value or COUNT.search(series) or not re.search(pattern, series):
             continue
         text = f"{value:.10g}"
         if SUM.search(series) and (often := counters[who, SUM.sub("_count", series, count=1)]):

@@ -54,6 +54,8 @@ class Process:
         self.program, self.name = program, program.name
         self.restarts, self.since, self.ended = 0, 0.0, "not started"
         self._say, self._changed = say, changed
+        # Words before its command, from its next start on: a program that then becomes it, with settings of its own.
+        self.wrapper: list[str] = []
         self._wanted = False
         self._child: asyncio.subprocess.Process | None = None
         self._keeper: asyncio.Task | None = None
@@ -159,6 +161,7 @@ class Process:
             identity = {"user": program.user, "group": program.user, "extra_groups": []} if program.user else {}
             with program.log.open("ab") as log:
                 self._child = await asyncio.create_subprocess_exec(
+                    *self.wrapper,
                     *program.command,
                     env=program.environment,
                     cwd=program.folder,
