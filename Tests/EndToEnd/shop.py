@@ -21,6 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SOUK = Path(os.environ.get("SOUK_BINARY", ROOT / ".build/release/souk"))
 DATA = ROOT.parent / "shared/data"
 ARTIFACTS = ROOT / ".build/end-to-end"
+# kubectl and aws, of known versions.
+CLUSTER_TOOLS = ROOT / ".venv/environments/cluster/bin"
 
 PASSWORD = "eleven violet umbrellas"
 STAFF = {"email": "staff@souk.example", "password": "a long password for staff"}

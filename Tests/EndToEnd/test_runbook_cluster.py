@@ -9,7 +9,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ import pytest
 import runbook
 from cluster_api import Cluster
 from runbook import Command
-from shop import ROOT, SOUK, eventually, free_port
+from shop import CLUSTER_TOOLS, ROOT, SOUK, eventually, free_port
 
 BOOK = runbook.read()
 COMMANDS = [each for each in BOOK.commands if each.is_clusters]
@@ -103,13 +102,9 @@ def account(tmp_path_factory) -> Iterator[Account]:
 def chart() -> dict[str, list[dict]]:
     """The chart's objects by roll-out, as the tests of the deployment render them."""
     sys.path.append(str(ROOT / "Tests/Deployment"))
-    from checks import Absent
     from helm.rendering import rendered
 
-    try:
-        return rendered(ROOT)
-    except Absent as absent:
-        pytest.skip(str(absent))
+    return rendered(ROOT)
 
 
 @pytest.fixture
@@ -131,7 +126,7 @@ class Desk:
             **account.environment,
             "KUBECONFIG": str(configuration),
             "HOME": str(folder),
-            "PATH": f"{STAND_INS}{os.pathsep}{os.environ['PATH']}",
+            "PATH": os.pathsep.join([str(STAND_INS), str(CLUSTER_TOOLS), os.environ["PATH"]]),
             "RELEASE": "souk/souk",
             "ROLLOUTS": ",".join(f"souk/{name}" for name in rollouts),
         }
@@ -181,9 +176,9 @@ class Desk:
 
 @pytest.fixture
 def desk(cluster, account, chart, tmp_path) -> Desk:
+    # Without them nothing here is tried, so that their absence is a failure, and no reason to pass over it.
     for program in "kubectl", "aws":
-        if not shutil.which(program):
-            pytest.skip(f"{program} is not installed")
+        assert (CLUSTER_TOOLS / program).exists(), f"{program} is not installed: run scripts/setup test"
     return Desk(cluster, account, chart, tmp_path)
 
 

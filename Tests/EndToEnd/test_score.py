@@ -101,7 +101,7 @@ def chart() -> str:
     script = "import sys; sys.path.insert(0, 'scripts/fleet'); import chart; print(chart.rendered())"
     done = subprocess.run([ROOT / ".venv/bin/python", "-c", script], cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
-        pytest.skip("Helm's engine is not installed: run scripts/setup deploy")
+        pytest.skip("Helm's engine is not installed: run scripts/setup test")
     return done.stdout
 
 
