@@ -1,8 +1,11 @@
 import json
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from fleet_shop import FLEET_ONLY, TESTED, FleetShop
@@ -89,6 +92,15 @@ def desk(shop, tmp_path_factory):
     from fleet_desk import Desk
 
     return Desk(shop, tmp_path_factory.mktemp("desk"))
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """Not below a folder that is one user's own: PostgreSQL's user has to come to it."""
+    folder = Path(tempfile.mkdtemp(prefix="souk-open-"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

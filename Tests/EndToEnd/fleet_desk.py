@@ -1,9 +1,13 @@
 """Somebody at a desk with the runbook, beside a fleet: runs its commands as they stand, and reads what they print."""
 
+import contextlib
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,7 +20,13 @@ DRILLS = [(drill, looks) for drill, looks in runbook.drills() if not drill.is_cl
 # What a load drill was told of.
 TOLD = "--acknowledged var/told.jsonl"
 OF_DRILLS = {command for drill, looks in DRILLS for command in (drill, *looks)}
-LOCAL = [each for each in BOOK.commands if not each.is_clusters and each not in OF_DRILLS and TOLD not in each.text]
+# The drills that have a section of their own.
+SECTIONS = list(dict.fromkeys(each.section for each in BOOK.commands if each.part == "Start"))
+LOCAL = [
+    each
+    for each in BOOK.commands
+    if not each.is_clusters and each not in OF_DRILLS and each.section not in SECTIONS and TOLD not in each.text
+]
 # A search that finds nothing in a fleet that is well says so with 1.
 NOTHING_FOUND = re.compile(r"(^|\| )grep ")
 
@@ -42,17 +52,37 @@ class Desk:
         text = text.replace("http://127.0.0.1:8080", self.shop.url).replace("1:8080/metrics", "1:PORT/metrics")
         for word, value in {"PORT": ports["orders-1"], **words}.items():
             text = re.sub(rf"\b{word}\b", value, text)
-        return text
+        # Whoever is not root runs PostgreSQL as oneself.
+        return text if os.getuid() == 0 else re.sub("runuser -u postgres -- | --owner postgres", "", text)
 
     def run(self, command: Command, timeout: float = 300, **words: str):
         return runbook.run(self.filled(command.text, **words), BOOK.setup, self.folder, self.environment, timeout)
 
-    def start(self, command: Command) -> subprocess.Popen:
-        """What it prints is read when it has ended: a drill says little."""
-        words = ["bash", "-c", f"set -e\n{BOOK.setup}\n{self.filled(command.text)}"]
+    @contextlib.contextmanager
+    def under_way(self, command: Command, **words: str) -> Iterator[subprocess.Popen]:
+        """What it prints is read when it has ended: a drill says little. It is ended when it is not needed any more."""
+        line = ["bash", "-c", f"set -e\n{BOOK.setup}\n{self.filled(command.text, **words)}"]
         pipe = subprocess.PIPE
         where = {"cwd": self.folder, "env": self.environment, "start_new_session": True}
-        return subprocess.Popen(words, **where, stdout=pipe, stderr=pipe, text=True)
+        process = subprocess.Popen(line, **where, stdout=pipe, stderr=pipe, text=True)
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGTERM)
+                process.communicate(timeout=120)
+
+    def see(self, process: subprocess.Popen, looks: list[Command], expected: list[str], **words: str) -> str:
+        """Looks while it is under way until all was seen: each at some time, for a drill is over within seconds."""
+        seen, deadline = "", time.monotonic() + 300
+        while not shown(seen, expected):
+            if process.poll() is not None:
+                said = process.communicate()
+                raise AssertionError(f"{expected} is not shown:\n{seen[-6000:]}\n{said[0][-3000:]}{said[1][-3000:]}")
+            assert time.monotonic() < deadline, f"{expected} is not shown:\n{seen[-6000:]}"
+            # What a drill makes may not be there yet.
+            seen += "\n".join(self.run(each, **words).stdout for each in looks)
+        return seen
 
     def printed(self, commands: list[Command]) -> str:
         """What commands that only look print, all at once."""

@@ -18,6 +18,7 @@ LOCAL = ("fleet", "souk", "sql", "grep", "git", "curl", "df", "du", "tail")
 # At the place of a command, not of an argument.
 PLACE = r"(?:^|[;&|(]|\bdo)\s*(?:{})(?=\s|$)"
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
+SAYING = ("Sources/**/*.swift", "Sources/**/*.html", "deploy/**/*.*", "scripts/fleet/*.py")
 # Words of Kubernetes and of the provider; the rest is looked for in the repository.
 FOREIGN = {"Pending", "ImagePullBackOff", "OOMKilled", "Error", "5xx", "CrashLoopBackOff"}
 
@@ -129,7 +130,7 @@ def drills(path: Path = RUNBOOK) -> list[tuple[Command, list[Command]]]:
 @functools.cache
 def sources() -> str:
     """All that Souk and its deployment say."""
-    files = [*ROOT.glob("Sources/**/*.swift"), *ROOT.glob("deploy/**/*.*"), *ROOT.glob("Sources/**/*.html")]
+    files = [each for glob in SAYING for each in ROOT.glob(glob)]
     return "\n".join(file.read_text(errors="replace") for file in files if file.is_file())
 
 

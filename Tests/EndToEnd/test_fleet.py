@@ -1,4 +1,5 @@
-"""Seven roles on servers, with two replicas each: the whole works as one shop, whatever is restarted or killed."""
+"""Seven roles on servers, with two replicas each: the whole works as one shop, whoever answers. What drills show of
+it is in test_runbook_drills.py."""
 
 import contextlib
 import json
@@ -133,36 +134,6 @@ def test_500_buyers_for_100_pieces(shop, tmp_path):
     shop.fill(catalogue=write_catalogue(tmp_path / "hot.csv", hot))
     sell_out(shop)
     shop.audit()
-
-
-def drill(shop, file: Path, *arguments) -> dict:
-    """Runs a drill that the fleet must stand; it audits the shop itself."""
-    print(shop.run("drill", *arguments, "--shoppers", 4, "--json", file, timeout=900))
-    return json.loads(file.read_text())
-
-
-def test_rolling_restart_fails_no_request(shop, tmp_path):
-    found = drill(shop, tmp_path / "restart.json", "restart", "--requests", 2_000, "--migrate")
-    assert (found["restarts"], found["failed"]) == (14, 0), found["failures"]
-    assert found["orders"] > 0
-
-
-def test_kills_lose_nothing(shop, tmp_path):
-    found = drill(shop, tmp_path / "kill.json", "kill", "--times", 6)
-    assert found["failed"] == 0, found["failures"]
-    assert len(found["kills"]) == 6
-    assert found["orders"] > 0
-
-
-def test_a_lost_region_is_replaced(tmp_path):
-    """On fleets of its own."""
-    command = [sys.executable, FLEET, "drill", "region", "--orders", "100", "--shoppers", "4", "--replicas", "1"]
-    result = subprocess.run([*command, "--json", tmp_path / "region.json"], capture_output=True, text=True, timeout=900)
-    assert result.returncode == 0, result.stdout + result.stderr
-    found = json.loads((tmp_path / "region.json").read_text())
-    assert found["passed"]
-    assert found["acknowledged"] >= 150
-    assert all(check["violationCount"] == 0 for check in found["audit"])
 
 
 def test_start_that_fails_leaves_nothing_behind(shop):
