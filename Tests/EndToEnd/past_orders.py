@@ -4,6 +4,7 @@ import csv
 import os
 import random
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
@@ -74,6 +75,18 @@ def described(file: Path, folder: Path) -> PastOrders:
         ),
     )
     return PastOrders(file, catalogue, len(invoices), lines, revenue)
+
+
+def sampled(file: Path, folder: Path, every: int) -> Path:
+    """Every so many-th order of the file, and the twenty with the most lines."""
+    with file.open(newline="", encoding="utf-8-sig") as source:
+        header, *rows = csv.reader(source)
+    lines = Counter(row[0] for row in rows)
+    kept = {*list(lines)[::every], *(invoice for invoice, _ in lines.most_common(20))}
+    sample = folder / "sample.csv"
+    with sample.open("w", newline="") as out:
+        csv.writer(out).writerows([header, *(row for row in rows if row[0] in kept)])
+    return sample
 
 
 def purchases(file: Path) -> Iterator[dict[str, str]]:

@@ -71,8 +71,7 @@ def fleet(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
 
 
 def toolkit(drill: Drill, *arguments, **options) -> subprocess.CompletedProcess:
-    if not TOOLKIT.exists():
-        pytest.skip("the Chaos Toolkit is not installed: run scripts/setup test")
+    assert TOOLKIT.exists(), "the Chaos Toolkit is not installed: run scripts/setup test"
     return drill.run(TOOLKIT, "--log-file", os.devnull, *arguments, **options)
 
 
