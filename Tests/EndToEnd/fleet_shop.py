@@ -22,8 +22,23 @@ TESTED += ["test_interface.py", "test_chaos.py", "test_weakness.py", *RUNBOOK]
 FLEET_ONLY = ["test_fleet.py", "test_chaos.py", "test_weakness.py", *RUNBOOK]
 
 
-# Only root mounts a disk for PostgreSQL, and a container seldom has what it takes. Room for all that is tried on it.
-HAS_DISK = os.geteuid() == 0 and Path("/dev/loop-control").exists()
+def can_have_disk() -> bool:
+    """Whether a disk for PostgreSQL can be mounted: only by root, and a container seldom has what it takes."""
+    if os.geteuid() != 0:
+        return False
+    with tempfile.TemporaryDirectory() as folder:
+        image, place = Path(folder, "image"), Path(folder, "place")
+        place.mkdir()
+        image.write_bytes(bytes(4 << 20))
+        steps = [["/usr/sbin/mkfs.ext4", "-q", image], ["mount", "-o", "loop", image, place], ["umount", place]]
+        try:
+            return all(subprocess.run(step, capture_output=True).returncode == 0 for step in steps)
+        except OSError:
+            return False
+
+
+HAS_DISK = can_have_disk()
+# Room for all that is tried on it.
 DISK = ["--disk", "4096"] if HAS_DISK else []
 
 
