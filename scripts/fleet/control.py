@@ -69,9 +69,9 @@ class Control:
             case "kill":
                 return {"done": {"pid": self.fleet.find(request["what"]).kill()}}
             case "fault":
-                return {"done": {"hit": await self.faults.begin(request["fault"], request["what"])}}
+                return {"done": {"hit": await self._stoppable(self.faults.begin(request["fault"], request["what"]))}}
             case "undo":
-                return {"done": {"undone": await self.faults.undo()}}
+                return {"done": {"undone": await self._stoppable(self.faults.undo())}}
             case "promote":
                 return await self._alone(self.fleet.promote())
             case "down":
@@ -88,14 +88,21 @@ class Control:
         if self._working.locked() or self.stop.is_set():
             work.close()
             raise FleetError("something is restarted, promoted or stopped at the moment")
+        async with self._working:
+            await self._stoppable(work)
+        return {"done": {"url": self.fleet.layout.url}}
+
+    async def _stoppable(self, work: Coroutine):
+        """Given up when the fleet stops."""
+        if self.stop.is_set():
+            work.close()
+            raise FleetError("the fleet is stopping")
         task = asyncio.current_task()
         self._tasks.add(task)
         try:
-            async with self._working:
-                await work
+            return await work
         finally:
             self._tasks.discard(task)
-        return {"done": {"url": self.fleet.layout.url}}
 
 
 def ask(folder: Folder, **request) -> Iterator[tuple[str, object]]:
