@@ -21,6 +21,8 @@ struct LoadFlood: Sendable {
     /// To learn what the shop can do, with so many visitors at a time.
     private static let learning = Duration.seconds(15)
     private static let learners = 128
+    /// Attempts of each of them.
+    private static let insistence = 5
     private static let afterwards = Duration.seconds(20)
     private static let share = 0.5
 
@@ -33,6 +35,9 @@ struct LoadFlood: Sendable {
         closed.arrivals = .closed(visits: nil)
         closed.duration = Self.learning
         closed.connections = Self.learners
+        // Who went away when refused would make room for the next at once, and the most of a shop that sells little
+        // were the pages of those who never buy.
+        closed.attempts = max(plan.attempts, Self.insistence)
         let capacity = try await LoadRun(closed).run { Self.tell($0, say) }
         let most = Double(capacity.visits.finished) / max(capacity.seconds, 0.001)
         guard capacity.total.good > 0, most > 0 else { throw DrillError("\(plan.target.authority) serves nobody") }

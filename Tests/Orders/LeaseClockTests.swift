@@ -24,7 +24,9 @@ import Testing
         let (ahead, behind) = (JumpingClock(), JumpingClock())
         let processes = [ahead, behind].map { LeaseClock($0) }
         #expect(processes[0].now() == ahead.now(), "until the server was heard")
-        for process in processes { try await process.listen(to: database) }
+        // What a busy machine takes too long to say is not believed.
+        while processes[0].now() == ahead.now() { try await processes[0].listen(to: database) }
+        while processes[1].now() == behind.now() { try await processes[1].listen(to: database) }
         ahead.advance(by: .seconds(240))
         behind.advance(by: .seconds(-240))
         let times = processes.map { $0.now() }
