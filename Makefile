@@ -24,7 +24,8 @@ test: ## everything: unit, property and contract tests, then a real browser, cra
 	@scripts/build
 	@$(SWIFT) build --build-tests
 	@$(SWIFT) test --skip-build --disable-xctest
-	@$(PYTHON) -m pytest Tests/EndToEnd
+	@$(PYTHON) -m pytest Tests/EndToEnd -m "not alone" --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	@$(PYTHON) -m pytest Tests/EndToEnd -m alone
 	@$(PYTHON) -m pytest Tests/EndToEnd --fleet
 	@$(MAKE) --no-print-directory check-deploy
 

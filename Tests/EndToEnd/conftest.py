@@ -31,6 +31,7 @@ def pytest_collection_modifyitems(config, items) -> None:
 
 def pytest_configure(config) -> None:
     config.addinivalue_line("markers", "one_process: holds of one process, without a balancer before it")
+    config.addinivalue_line("markers", "alone: measures, so that nothing may run beside it")
     if not SOUK.exists():
         raise pytest.UsageError("there is no .build/release/souk: run `make build`")
 

@@ -7,6 +7,9 @@ from browser import CHECKOUT, LOOKS, launch, visiting
 from playwright.sync_api import expect, sync_playwright
 from shop import PASSWORD, order_for
 
+# A page that is drawn while it is still read, on a machine that is busy with something else, moves.
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture(scope="module")
 def browser():
