@@ -114,8 +114,13 @@ def test_dead_letters_are_listed_and_replayed_once(small_shop, receiver):
     assert (again.status_code, again.json()["type"]) == (404, "/problems/not-found")
     left = staff.get("/api/orders/dead-letters").json()["items"]
     assert [letter["number"] for letter in left] == [1, 3]
-    deliveries = staff.get(f"/api/webhooks/{hook['id']}/deliveries").json()["items"]
-    assert [delivery["status"] for delivery in deliveries] == ["delivered"]
+
+    def statuses() -> list[str]:
+        deliveries = staff.get(f"/api/webhooks/{hook['id']}/deliveries").json()["items"]
+        return [delivery["status"] for delivery in deliveries]
+
+    # The receiver hears of it before its answer is written down.
+    eventually(lambda: statuses() == ["delivered"], "the delivery is done")
 
 
 @pytest.mark.parametrize("path", ["/api/orders/dead-letters", "/api/users/dead-letters", "/api/topology"])
