@@ -36,7 +36,8 @@ public struct FloodResult: Codable, Sendable {
     public var memory: Memory?
     /// Good answers a second while the flood came, of those at the most.
     public var goodput_ratio: Double
-    /// The same of checkouts alone; nil if nobody checked out.
+    /// The same of orders that were placed; nil if there were none. To be sold out is a good answer, but no sale: it
+    /// costs less, and a shop that has sold everything would seem to hold.
     public var checkout_ratio: Double?
     /// Milliseconds, from when each was meant to be sent.
     public var checkout_p99: Double?
@@ -74,11 +75,9 @@ public struct FloodResult: Codable, Sendable {
         let seconds = came.reduce(0) { $0 + $1.span }
         let goodput = Double(came.reduce(0) { $0 + $1.good }) / max(seconds, 0.001)
         goodput_ratio = (goodput / max(capacity.total.goodput, 0.001)).rounded(to: 3)
-        let checkouts = (Self.checkouts(capacity), Self.checkouts(flood))
-        checkout_ratio = checkouts.0.map { most in
-            ((checkouts.1?.goodput ?? 0) / max(most.goodput, 0.001)).rounded(to: 3)
-        }
-        checkout_p99 = checkouts.1?.latency?.p99
+        let most = Self.orders(capacity)
+        checkout_ratio = most > 0 ? (Self.orders(flood) / most).rounded(to: 3) : nil
+        checkout_p99 = Self.checkouts(flood)?.latency?.p99
         refused_without_retry_after = flood.total.refused_without_retry_after
         back_after_seconds = Self.back(after.series)
         thresholds = []
@@ -87,6 +86,11 @@ public struct FloodResult: Codable, Sendable {
 
     private static func checkouts(_ result: LoadResult) -> LoadResult.Measures? {
         result.steps.first { $0.step == JourneyStep.checkout.rawValue }?.measures
+    }
+
+    /// Placed a second.
+    private static func orders(_ result: LoadResult) -> Double {
+        Double(checkouts(result)?.statuses["201"] ?? 0) / max(result.seconds, 0.001)
     }
 
     /// Normal is a second that serves about as much as the last half of them do, no slower than checkouts may be, and
@@ -116,7 +120,8 @@ public struct FloodResult: Codable, Sendable {
         if let checkout_ratio {
             verdicts.append(
                 verdict(
-                    "checkouts ≥ \(Self.leastGoodput) of the most", "\(checkout_ratio)",
+                    "orders ≥ \(Self.leastGoodput) of the most",
+                    "\(checkout_ratio) (\(Self.orders(flood).readable) of \(Self.orders(capacity).readable) a second)",
                     checkout_ratio >= Self.leastGoodput))
             verdicts.append(
                 verdict(
@@ -141,13 +146,13 @@ extension FloodResult {
     public var summary: String {
         let parts = [("the most", capacity), ("the flood", flood), ("after it", after)]
         var lines = TextTable.lines(
-            ["", "visits/s", "good/s", "refused/s", "p50", "p99", "checkout good/s", "p99", "dropped", "errors"],
+            ["", "visits/s", "good/s", "refused/s", "p50", "p99", "orders/s", "checkout p99", "dropped", "errors"],
             parts.map { name, result in
                 let (total, checkouts) = (result.total, Self.checkouts(result))
                 return [
                     name, (Double(result.visits.begun) / max(result.seconds, 0.001)).readable, total.goodput.readable,
                     (Double(total.refused) / max(result.seconds, 0.001)).readable, total.latency?.p50.asTime ?? "",
-                    total.latency?.p99.asTime ?? "", checkouts?.goodput.readable ?? "",
+                    total.latency?.p99.asTime ?? "", Self.orders(result).readable,
                     checkouts?.latency?.p99.asTime ?? "", result.visits.dropped.grouped, total.errorsInWords,
                 ]
             })

@@ -57,7 +57,7 @@ public struct FloodFacts: Sendable {
     var source: Evidence.Source
     /// Good answers a second while the flood came, of those at the most.
     var goodputRatio: Double
-    /// The same of checkouts alone; nil if nobody checked out.
+    /// The same of orders that were placed; nil if there were none.
     var checkoutRatio: Double?
     var mostGoodput: Double
     var flood: Traffic

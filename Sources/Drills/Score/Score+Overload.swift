@@ -14,14 +14,14 @@ extension Score {
         }
         return [
             grade(
-                "goodput", "Goodput under a flood", 3, expected: "at least 90 % of the peak, and of its checkouts",
+                "goodput", "Goodput under a flood", 3, expected: "at least 90 % of the peak, and of its orders",
                 remedy: "What is beyond the capacity must be refused early: look at admission in docs/runbook.md.",
                 facts.map { facts in
-                    let checkouts = facts.checkoutRatio
+                    let orders = facts.checkoutRatio
                     return (
-                        min(facts.goodputRatio, checkouts ?? .infinity).share(full: 0.9, none: 0.5),
+                        min(facts.goodputRatio, orders ?? .infinity).share(full: 0.9, none: 0.5),
                         "\(facts.goodputRatio.asPercent) of \(facts.mostGoodput.readable)/s"
-                            + (checkouts.map { ", \($0.asPercent) of the checkouts" } ?? "")
+                            + (orders.map { ", \($0.asPercent) of the orders" } ?? "")
                     )
                 }),
             grade(
