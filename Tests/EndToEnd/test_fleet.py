@@ -164,6 +164,9 @@ def test_start_whose_supervisor_is_killed_leaves_nothing_behind(last):
     finally:
         shop.kill()
     eventually(lambda: not of_folder(shop.folder), "nothing of it is there")
+    # But for a disk that it has mounted: nobody is left to unmount it.
+    shop.run("down")
+    assert not any((shop.folder / "data").glob("disk/*"))
     shop.close()
 
 
