@@ -45,7 +45,7 @@ import Testing
 
     @Test("a shop that goes on as before passes") func passes() throws {
         let result = try Self.flood(after: Self.calm)
-        #expect(result.goodput_ratio == 1 && result.checkout_ratio == 0.9 && result.checkout_p99 == 300)
+        #expect(result.goodput_ratio == 1 && result.orders_ratio == 0.9 && result.checkout_p99 == 300)
         #expect(result.back_after_seconds == 0 && result.passed && result.thresholds.count == 5)
         #expect(result.summary.contains("ok   goodput"))
     }

@@ -15,7 +15,7 @@ struct Recorded {
         files = [
             "load.json": Self.load(at),
             "flood.json": [
-                "at": at, "capacity": Self.load(at, goodput: 1_000), "goodput_ratio": 0.94, "checkout_ratio": 0.93,
+                "at": at, "capacity": Self.load(at, goodput: 1_000), "goodput_ratio": 0.94, "orders_ratio": 0.93,
                 "back_after_seconds": 2,
                 "flood": Self.load(at, refused: 4_000, p99: 210),
                 "memory": ["processes": 1, "before": 300_000_000, "peak": 400_000_000],

@@ -131,7 +131,7 @@ import Testing
             ("load.json", "arrivals", "closed", "load.api"),
             ("load.json", "total.requests", 100, "load.availability"),
             ("flood.json", "goodput_ratio", 0.7, "overload.goodput"),
-            ("flood.json", "checkout_ratio", 0.6, "overload.goodput"),
+            ("flood.json", "orders_ratio", 0.6, "overload.goodput"),
             ("flood.json", "flood.steps.4.measures.latency.p99", 900, "overload.checkout"),
             ("flood.json", "flood.total.refused_without_retry_after", 400, "overload.retry-after"),
             ("flood.json", "back_after_seconds", 9, "overload.normal"),

@@ -38,7 +38,7 @@ public struct FloodResult: Codable, Sendable {
     public var goodput_ratio: Double
     /// The same of orders that were placed; nil if there were none. To be sold out is a good answer, but no sale: it
     /// costs less, and a shop that has sold everything would seem to hold.
-    public var checkout_ratio: Double?
+    public var orders_ratio: Double?
     /// Milliseconds, from when each was meant to be sent.
     public var checkout_p99: Double?
     public var refused_without_retry_after: Int
@@ -76,7 +76,7 @@ public struct FloodResult: Codable, Sendable {
         let goodput = Double(came.reduce(0) { $0 + $1.good }) / max(seconds, 0.001)
         goodput_ratio = (goodput / max(capacity.total.goodput, 0.001)).rounded(to: 3)
         let most = Self.orders(capacity)
-        checkout_ratio = most > 0 ? (Self.orders(flood) / most).rounded(to: 3) : nil
+        orders_ratio = most > 0 ? (Self.orders(flood) / most).rounded(to: 3) : nil
         checkout_p99 = Self.checkouts(flood)?.latency?.p99
         refused_without_retry_after = flood.total.refused_without_retry_after
         back_after_seconds = Self.back(after.series)
@@ -117,12 +117,12 @@ public struct FloodResult: Codable, Sendable {
                 "\(goodput_ratio) (\(goodput.readable) of \(capacity.total.goodput.readable) a second)",
                 goodput_ratio >= Self.leastGoodput)
         ]
-        if let checkout_ratio {
+        if let orders_ratio {
             verdicts.append(
                 verdict(
                     "orders ≥ \(Self.leastGoodput) of the most",
-                    "\(checkout_ratio) (\(Self.orders(flood).readable) of \(Self.orders(capacity).readable) a second)",
-                    checkout_ratio >= Self.leastGoodput))
+                    "\(orders_ratio) (\(Self.orders(flood).readable) of \(Self.orders(capacity).readable) a second)",
+                    orders_ratio >= Self.leastGoodput))
             verdicts.append(
                 verdict(
                     "checkout p99 ≤ \(Self.checkoutP99.asTime)", checkout_p99?.asTime ?? "nothing was measured",

@@ -98,7 +98,7 @@ extension FloodFacts {
     init(_ place: Place, _ now: Timestamp) throws {
         source = try place.source("at", now)
         goodputRatio = try place.number("goodput_ratio")
-        checkoutRatio = try place.member("checkout_ratio")?.number()
+        ordersRatio = try place.member("orders_ratio")?.number()
         mostGoodput = try place.at("capacity").at("total").number("goodput")
         flood = try Traffic(try place.at("flood"))
         secondsToNormal = try place.member("back_after_seconds")?.number()

@@ -58,7 +58,7 @@ public struct FloodFacts: Sendable {
     /// Good answers a second while the flood came, of those at the most.
     var goodputRatio: Double
     /// The same of orders that were placed; nil if there were none.
-    var checkoutRatio: Double?
+    var ordersRatio: Double?
     var mostGoodput: Double
     var flood: Traffic
     /// Until all was as before; nil if that did not come.

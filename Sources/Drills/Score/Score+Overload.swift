@@ -17,7 +17,7 @@ extension Score {
                 "goodput", "Goodput under a flood", 3, expected: "at least 90 % of the peak, and of its orders",
                 remedy: "What is beyond the capacity must be refused early: look at admission in docs/runbook.md.",
                 facts.map { facts in
-                    let orders = facts.checkoutRatio
+                    let orders = facts.ordersRatio
                     return (
                         min(facts.goodputRatio, orders ?? .infinity).share(full: 0.9, none: 0.5),
                         "\(facts.goodputRatio.asPercent) of \(facts.mostGoodput.readable)/s"
