@@ -44,9 +44,8 @@ final class Turnstile: Sendable {
         }
         admission.turnAway(served.priority)
         served.metrics.counter(status: ProblemType.overloaded.status).increment()
-        let isForPerson = !target.path.hasPrefix("/api/") && request.header("accept")?.contains("text/html") == true
         let extra = request.bytes.withUnsafeReadableBytes { EdgeEntry.extra(for: head, $0) }
-        return isForPerson
+        return request.isForPerson(at: target)
             ? page.withLock { $0.hit(isHead: head.isHead, extra: extra) }
             : problem.withLock { $0.hit(isHead: head.isHead, extra: extra) }
     }

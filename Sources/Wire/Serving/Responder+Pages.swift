@@ -44,6 +44,13 @@ extension Responder {
     }
 }
 
+extension Incoming {
+    /// Whether a problem is shown as a page: it was asked for in a browser, and not of the interface.
+    func isForPerson(at target: Target) -> Bool {
+        !target.path.hasPrefix("/api/") && header("accept")?.contains("text/html") == true
+    }
+}
+
 extension Answer {
     /// A page that tells a person of a problem. Nobody is to keep it.
     static func refusal(_ problem: Problem, page: PageResponse, isHTTPS: Bool) -> Answer {

@@ -283,9 +283,7 @@ struct Responder: Sendable {
 
     /// A page for a browser, `application/problem+json` for everybody else.
     func refuse(_ problem: Problem, _ exchange: Exchange) -> Answer {
-        guard !exchange.target.path.hasPrefix("/api/"), let accept = exchange.request.header("accept"),
-            accept.contains("text/html")
-        else { return .problem(problem) }
+        guard exchange.request.isForPerson(at: exchange.target) else { return .problem(problem) }
         let request = pageRequest(exchange, CallContext(trace: exchange.trace), form: Query())
         return .refusal(problem, page: errorPage(problem, request), isHTTPS: settings.isHTTPS)
     }
